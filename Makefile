@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make              the programs: kithd, kith-link, kithctl (and kith-exporter)
+#   make test         the first minute: unit tests and stories, gcc
+#   make check        everything; installs what is missing; the last line is "N passed, N failed"
+#   make lint         every rule of the house, one line each
+#   make demo         three regions on loopback; RETURN=dir imports that statutory return
+#   make sim          a random life of a federation: SEED=N HOURS=H
+#   make fuzz         libFuzzer on every target for SECONDS=60 each; make corpora replays them
+#   make e2e          the end-to-end tests; make bench the figures; make cov what tests reach
+#   make install      DESTDIR= PREFIX=/usr
+#   make deps         packages that are missing; make clean
+#
+#   PROFILE=debug|release|asan|tsan|fuzz|cov    B=build: where everything goes, by profile
+#   make test T='arena buf' runs these unit tests only; LAYERS='pure store' links these archives
+#   only, and PURE='daemon/base proto' these folders only (when a neighbour does not compile)
+
+PROFILE ?= debug
+B       ?= build
+O       := $(B)/$(PROFILE)
+PREFIX  ?= /usr
+SEED    ?=
+HOURS   ?= 24
+RETURN  ?=
+SECONDS ?= 60
+JOBS    ?= 2
+
+.PHONY: all test check lint tidy fuzz fuzzers corpora replays demo sim sim-seeds bench e2e cov \
+	tests deps install clean FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# ---- Profiles: a compiler and its flags -----------------------------------------------------
+
+CC.asan := clang
+CC.fuzz := clang
+ifeq ($(origin CC),default)
+CC := $(or $(CC.$(PROFILE)),gcc)
+endif
+
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-fsanitize-ignorelist=tests/lint/sanitize.ignore
+CFLAGS.debug    := -O1 -g
+CFLAGS.release  := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS.asan     := -O1 -g $(SAN)
+CFLAGS.tsan     := -O1 -g -fsanitize=thread
+CFLAGS.fuzz     := -O1 -g -fsanitize=fuzzer-no-link $(SAN)
+CFLAGS.cov      := -O0 -g --coverage
+LDFLAGS.release := -pie -Wl,-z,relro,-z,now
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wvla \
+	-Wswitch-enum -Wformat=2 -Werror
+MODE := -std=gnu17 -D_GNU_SOURCE -fvisibility=hidden -I. -Iinclude
+override CFLAGS += $(MODE) $(WARN) $(CFLAGS.$(PROFILE))
+LINK = $(CC) $(CFLAGS.$(PROFILE)) $(LDFLAGS.$(PROFILE)) $(LDFLAGS)
+
+# ---- Layers: a layer is a folder, and one archive -------------------------------------------
+
+PURE   := daemon/base daemon/care daemon/core proto
+LAYERS := pure crypto-kith store ctl conf host link cli exporter
+
+src.pure := $(wildcard $(PURE:%=%/*.c))
+src.crypto-kith := $(wildcard daemon/crypto/*.c)
+$(foreach l,store ctl conf host link cli exporter,$(eval src.$(l) := $(wildcard daemon/$(l)/*.c)))
+kit := $(wildcard tests/kit/*.c)
+
+# A program is its main file and the archives. One whose main file is not there is not made.
+MAINS := daemon/host/kithd.c daemon/link/kith-link.c daemon/cli/kithctl.c \
+	daemon/exporter/kith-exporter.c
+PROGRAMS := $(patsubst %.c,$(O)/%,$(notdir $(wildcard $(MAINS))))
+
+obj = $(patsubst %.c,$(O)/%.o,$(1))
+ARCHIVES := $(LAYERS:%=$(O)/lib%.a)
+NEAR := $(filter-out %/libhost.a %/liblink.a %/libcli.a %/libexporter.a,$(ARCHIVES))
+group = -Wl,--as-needed -Wl,--start-group $(1) -Wl,--end-group
+
+# Each foreign library, and what links with it. Evaluated once, and only when something links.
+pkg = $(or $(pkg.$(1)),$(eval pkg.$(1) := $$(shell pkg-config --libs $(1)))$(pkg.$(1)))
+LIBS.common        = $(call pkg,libprotobuf-c) $(call pkg,libcrypto) -pthread
+LIBS.kithd         = $(LIBS.common) $(call pkg,lmdb) $(call pkg,libconfuse) $(call pkg,libsystemd)
+LIBS.kith-link     = $(LIBS.common) $(call pkg,libconfuse) $(call pkg,libzmq)
+LIBS.kithctl       = $(LIBS.common) $(call pkg,lmdb) $(call pkg,libconfuse) $(call pkg,jansson) \
+	$(call pkg,smartcols)
+LIBS.kith-exporter = $(LIBS.common) $(call pkg,libconfuse) $(call pkg,libmicrohttpd)
+LIBS.test          = $(LIBS.kithd) $(LIBS.kith-link) $(LIBS.kithctl)
+
+# ---- Generated code: made in B/gen, seen only by proto/, not held to our warnings -----------
+
+GEN    := $(B)/gen
+pb     := $(patsubst proto/%.proto,$(GEN)/%.pb-c.c,$(wildcard proto/*.proto))
+pb_obj := $(patsubst $(GEN)/%.c,$(O)/gen/%.o,$(pb))
+
+$(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: proto/%.proto
+	@mkdir -p $(GEN)
+	protoc-c --proto_path=proto --c_out=$(GEN) $<
+
+$(O)/gen/%.o: $(GEN)/%.c $(O)/flags | $(pb)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 $(CFLAGS.$(PROFILE)) -I$(GEN) -MMD -MP -c $< -o $@
+
+$(call obj,$(wildcard proto/*.c)): private override CFLAGS += -I$(GEN)
+$(call obj,$(wildcard proto/*.c)): | $(pb)
+
+# ---- Objects and archives -------------------------------------------------------------------
+
+# Changes only when the compiler or its flags do, and then everything is made again.
+$(O)/flags: FORCE
+	@mkdir -p $(O)
+	@echo '$(CC) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(LDFLAGS)' >$@
+
+$(O)/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+define archive
+$(O)/lib$(1).a: $(call obj,$(filter-out $(MAINS),$(src.$(1)))) $(if $(filter pure,$(1)),$(pb_obj)) \
+		$(O)/lib$(1).list
+	@rm -f $$@
+	@$(AR) rcsD $$@ $$(filter %.o,$$^)
+# The names of its members: an archive is made again when a file has gone.
+$(O)/lib$(1).list: FORCE
+	@mkdir -p $(O)
+	@echo '$(src.$(1))' | cmp -s - $$@ || echo '$(src.$(1))' >$$@
+endef
+$(foreach l,$(LAYERS),$(eval $(call archive,$(l))))
+
+# ---- Programs -------------------------------------------------------------------------------
+
+all: $(PROGRAMS)
+
+define program
+$(O)/$(1): $(call obj,$(filter %/$(1).c,$(MAINS))) $(O)/lib$(2).a $(NEAR)
+	$$(LINK) $$(filter %.o,$$^) $$(call group,$$(filter %.a,$$^)) $$(LIBS.$(1)) -o $$@
+endef
+$(eval $(call program,kithd,host))
+$(eval $(call program,kith-link,link))
+$(eval $(call program,kithctl,cli))
+$(eval $(call program,kith-exporter,exporter))
+
+# ---- Test programs --------------------------------------------------------------------------
+
+UNIT   := $(patsubst tests/unit/%.c,$(O)/unit/%,$(if $(T),$(T:%=tests/unit/test_%.c),\
+	$(wildcard tests/unit/test_*.c)))
+FUZZ   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY := $(patsubst tests/fuzz/%.c,$(O)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
+SIM    := $(if $(T),,$(if $(wildcard tests/sim/*.c),$(O)/sim))
+STORIES := $(if $(SIM),$(sort $(wildcard tests/sim/stories/*.story)))
+
+# The kit's failing allocator stands before the real one in everything that links the kit.
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+TEST = $(LINK) $(WRAP) $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS.test)
+
+$(UNIT): $(O)/unit/%: $(O)/tests/unit/%.o $(call obj,$(kit)) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(TEST) $(call pkg,cmocka) -o $@
+$(O)/sim: $(call obj,$(wildcard tests/sim/*.c)) $(call obj,$(kit)) $(ARCHIVES)
+	$(TEST) $(call pkg,cmocka) -o $@
+$(BENCH): $(O)/bench/%: $(O)/tests/bench/%.o $(call obj,$(kit)) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(TEST) $(call pkg,cmocka) -o $@
+$(FUZZ): $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS.test) -o $@
+$(REPLAY): $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay_main.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS.test) -o $@
+
+tests: $(UNIT) $(SIM)
+
+# ---- Running them. tests/run adds up; KITH_BIN tells a test where the programs are ----------
+
+export KITH_BIN := $(abspath $(O))
+
+test: tests
+	@tests/run $(UNIT) $(STORIES:%="$(SIM) %")
+
+check: deps
+	+@JOBS=$(JOBS) B=$(B) MAKE='$(MAKE)' tests/check
+
+e2e: all
+	@tests/run -t 600 $(sort $(wildcard tests/e2e/*.sh tests/e2e/test_*.py))
+
+demo: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@RETURN='$(RETURN)' tests/e2e/demo
+
+sim: $(SIM)
+	@$(SIM) --hours $(HOURS) --seed $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom))
+
+# Some lives that are always the same and some that never were: tests/sim/run_seeds SIM-PROGRAM.
+sim-seeds: $(SIM)
+	@if [ -x tests/sim/run_seeds ]; then tests/run -t 900 "tests/sim/run_seeds $(SIM)"; fi
+
+bench:
+	@$(MAKE) --no-print-directory -j$(JOBS) PROFILE=release benches
+benches: $(BENCH)
+	@for b in $(BENCH); do $$b || exit 1; done
+
+fuzz:
+	@$(MAKE) --no-print-directory -j$(JOBS) PROFILE=fuzz fuzzers
+fuzzers: $(FUZZ)
+	@for f in $(FUZZ); do name=$${f##*/fuzz_}; \
+		mkdir -p $(B)/corpus/$$name tests/fuzz/corpus/$$name; \
+		echo "fuzz_$$name: $(SECONDS) s"; \
+		$$f -max_total_time=$(SECONDS) -print_final_stats=1 -artifact_prefix=$(B)/$$name- \
+			$(B)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
+	done
+
+corpora:
+	@$(MAKE) --no-print-directory -j$(JOBS) PROFILE=asan replays
+replays: $(REPLAY)
+	@tests/run $(foreach r,$(REPLAY),"$(r) $(patsubst fuzz_%,tests/fuzz/corpus/%,$(notdir $(r)))")
+
+cov:
+	@$(MAKE) --no-print-directory -j$(JOBS) PROFILE=cov test
+	@tests/lint/cov.sh $(B)/cov
+
+# ---- Lint: each rule is a script of its own in tests/lint -----------------------------------
+
+C_ALL := $(sort $(shell find daemon proto include tests -name '*.[ch]' 2>/dev/null))
+
+lint:
+	+@JOBS=$(JOBS) B=$(B) MAKE='$(MAKE)' tests/lint/all
+
+# clang-tidy is slow, so every file has a stamp: it is looked at again when it, a contract or
+# the rules have changed.
+TIDY := $(patsubst %.c,$(B)/tidy/%.ok,$(filter %.c,$(C_ALL)))
+tidy: $(TIDY)
+$(B)/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_ALL)) | $(pb)
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(MODE) $(if $(filter proto/%,$<),-I$(GEN)) 2>$@.err || \
+		{ cat $@.err; exit 1; }
+	@touch $@
+
+# ---- Packages -------------------------------------------------------------------------------
+
+PACKAGES := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-dev libzmq3-dev \
+	liblmdb-dev libssl-dev libsystemd-dev libjansson-dev libconfuse-dev libsmartcols-dev \
+	libcmocka-dev clang libclang-rt-14-dev clang-tidy clang-format cppcheck shellcheck mandoc \
+	protobuf-compiler python3 python3-cryptography python3-protobuf procps iproute2 git
+deps:
+	@missing=$$(for p in $(PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || \
+		echo $$p; done); \
+	[ -z "$$missing" ] && exit 0; \
+	set -- apt-get install -y --no-install-recommends $$missing; \
+	if [ "$$(id -u)" -eq 0 ]; then \
+		echo "deps: installing" $$missing; \
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive "$$@"; } >$${TMPDIR:-/tmp}/kith-deps.log 2>&1 </dev/null || \
+			{ cat $${TMPDIR:-/tmp}/kith-deps.log; exit 1; }; \
+	else echo "deps: missing packages. Run as root: $$*" >&2; exit 1; fi
+
+# ---- Install --------------------------------------------------------------------------------
+
+sbin := $(DESTDIR)$(PREFIX)/sbin
+bin  := $(DESTDIR)$(PREFIX)/bin
+man  := $(DESTDIR)$(PREFIX)/share/man
+unit := $(DESTDIR)$(PREFIX)/lib/systemd/system
+
+install: all
+	@for p in $(PROGRAMS); do case $${p##*/} in \
+		kithctl) install -D -m 755 $$p $(bin)/kithctl ;; \
+		*) install -D -m 755 $$p $(sbin)/$${p##*/} ;; esac || exit 1; done
+	@for m in $(wildcard conf/man/*.[1-8]); do \
+		install -D -m 644 $$m $(man)/man$${m##*.}/$${m##*/} || exit 1; done
+	@for u in $(wildcard systemd/*.service systemd/*.socket systemd/*.target); do \
+		install -D -m 644 $$u $(unit)/$${u##*/} || exit 1; done
+	@for f in $(wildcard systemd/*.sysusers systemd/sysusers.d/*.conf); do \
+		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/sysusers.d/kith.conf || exit 1; done
+	@for f in $(wildcard systemd/*.tmpfiles systemd/tmpfiles.d/*.conf); do \
+		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/kith.conf || exit 1; done
+	@for f in $(wildcard systemd/*.catalog); do \
+		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/catalog/kith.catalog || exit 1; done
+	@for f in $(wildcard conf/kithd.conf); do \
+		install -D -m 644 $$f $(DESTDIR)/etc/kith/kithd.conf || exit 1; done
+	@for f in $(wildcard conf/completion/kithctl); do install -D -m 644 $$f \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kithctl || exit 1; done
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
