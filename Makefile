@@ -26,7 +26,7 @@ SECONDS ?= 60
 JOBS    ?= 2
 
 .PHONY: all test check lint tidy fuzz fuzzers corpora replays demo sim sim-seeds bench e2e cov \
-	tests deps install clean FORCE
+	tests generated benches deps install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -94,6 +94,8 @@ pb_obj := $(patsubst $(GEN)/%.c,$(O)/gen/%.o,$(pb))
 $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: proto/%.proto
 	@mkdir -p $(GEN)
 	protoc-c --proto_path=proto --c_out=$(GEN) $<
+
+generated: $(pb)
 
 $(O)/gen/%.o: $(GEN)/%.c $(O)/flags | $(pb)
 	@mkdir -p $(@D)

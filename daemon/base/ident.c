@@ -83,16 +83,17 @@ char *id_text(const struct id *id, char into[ID_TEXT_LEN])
 	return hex_text(id->b, ID_LEN, into);
 }
 
-/* The value of a hex digit, or -1. */
-static int digit(char c)
+#define NOT_HEX 16u
+
+static unsigned digit(char c)
 {
 	if (c >= '0' && c <= '9')
-		return c - '0';
+		return (unsigned)(c - '0');
 	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
+		return (unsigned)(c - 'a') + 10;
 	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+		return (unsigned)(c - 'A') + 10;
+	return NOT_HEX;
 }
 
 bool hex_parse(const char *text, size_t text_len, void *ret, size_t len)
@@ -104,7 +105,7 @@ bool hex_parse(const char *text, size_t text_len, void *ret, size_t len)
 
 	/* Look first: what is not hex leaves .ret as it was. */
 	for (size_t i = 0; i < text_len; i++)
-		if (digit(text[i]) < 0)
+		if (digit(text[i]) == NOT_HEX)
 			return false;
 
 	for (size_t i = 0; i < len; i++)
