@@ -174,6 +174,7 @@ tests: $(UNIT) $(SIM)
 # ---- Running them. tests/run adds up; KITH_BIN tells a test where the programs are ----------
 
 export KITH_BIN := $(abspath $(O))
+J = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 test: tests
 	@tests/run $(UNIT) $(STORIES:%="$(SIM) %")
@@ -185,7 +186,7 @@ e2e: all
 	@tests/run -t 600 $(sort $(wildcard tests/e2e/*.sh tests/e2e/test_*.py))
 
 demo: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) --no-print-directory $(J) all
 	@RETURN='$(RETURN)' tests/e2e/demo
 
 sim: $(SIM)
@@ -196,12 +197,12 @@ sim-seeds: $(SIM)
 	@if [ -x tests/sim/run_seeds ]; then tests/run -t 900 "tests/sim/run_seeds $(SIM)"; fi
 
 bench:
-	@$(MAKE) --no-print-directory -j$(JOBS) PROFILE=release benches
+	@$(MAKE) --no-print-directory $(J) PROFILE=release benches
 benches: $(BENCH)
 	@for b in $(BENCH); do $$b || exit 1; done
 
 fuzz:
-	@$(MAKE) --no-print-directory -j$(JOBS) PROFILE=fuzz fuzzers
+	@$(MAKE) --no-print-directory $(J) PROFILE=fuzz fuzzers
 fuzzers: $(FUZZ)
 	@for f in $(FUZZ); do name=$${f##*/fuzz_}; \
 		mkdir -p $(B)/corpus/$$name tests/fuzz/corpus/$$name; \
@@ -211,12 +212,12 @@ fuzzers: $(FUZZ)
 	done
 
 corpora:
-	@$(MAKE) --no-print-directory -j$(JOBS) PROFILE=asan replays
+	@$(MAKE) --no-print-directory $(J) PROFILE=asan replays
 replays: $(REPLAY)
 	@tests/run $(foreach r,$(REPLAY),"$(r) $(patsubst fuzz_%,tests/fuzz/corpus/%,$(notdir $(r)))")
 
 cov:
-	@$(MAKE) --no-print-directory -j$(JOBS) PROFILE=cov test
+	@$(MAKE) --no-print-directory $(J) PROFILE=cov test
 	@tests/lint/cov.sh $(B)/cov
 
 # ---- Lint: each rule is a script of its own in tests/lint -----------------------------------
