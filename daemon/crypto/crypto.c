@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Crypto
+ *
+ * Makes and frees the engine. Everything that can be fetched or allocated beforehand is, here:
+ * a box allocates nothing, a hash only the state that OpenSSL 3.0 makes anew at every start.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include "daemon/crypto/engine.h"
+
+int ssl_code(void)
+{
+	bool memory = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+
+	ERR_clear_error();
+	return memory ? -ENOMEM : -EIO;
+}
+
+int ssl_verdict(void)
+{
+	int r = ssl_code();
+
+	return r == -ENOMEM ? err_new(r) : CRYPTO_E_BAD;
+}
+
+static int digest_init(struct digest *d, const char *name)
+{
+	d->md = EVP_MD_fetch(NULL, name, NULL);
+	d->ctx = EVP_MD_CTX_new();
+	if (!d->md || !d->ctx || !EVP_DigestInit_ex2(d->ctx, d->md, NULL))
+		return err_ssl();
+	d->block = (size_t)EVP_MD_get_block_size(d->md);
+	d->len = (size_t)EVP_MD_get_size(d->md);
+	return 0;
+}
+
+static void digest_done(struct digest *d)
+{
+	EVP_MD_CTX_free(d->ctx);
+	EVP_MD_free(d->md);
+}
+
+static int cipher_init(const char *name, EVP_CIPHER **ret_type, EVP_CIPHER_CTX **ret)
+{
+	*ret_type = EVP_CIPHER_fetch(NULL, name, NULL);
+	*ret = EVP_CIPHER_CTX_new();
+	if (!*ret_type || !*ret)
+		return err_ssl();
+	/* From now on the cipher is never named again: naming it would rebuild the context. */
+	if (!EVP_CipherInit_ex2(*ret, *ret_type, NULL, NULL, 1, NULL))
+		return err_ssl();
+	return 0;
+}
+
+static int engine_init(struct crypto *c)
+{
+	int r;
+
+	r = digest_init(&c->sha256, "SHA256");
+	if (r < 0)
+		return err_up(r);
+	r = digest_init(&c->sha512, "SHA512");
+	if (r < 0)
+		return err_up(r);
+	r = cipher_init("AES-256-GCM", &c->gcm_type, &c->gcm);
+	if (r < 0)
+		return err_up(r);
+	r = cipher_init("ChaCha20-Poly1305", &c->chacha_type, &c->chacha);
+	if (r < 0)
+		return err_up(r);
+	c->signature = EVP_MD_CTX_new();
+	if (!c->signature)
+		return err_ssl();
+	return 0;
+}
+
+int crypto_new(struct chance chance, struct crypto **ret)
+{
+	struct crypto *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return err_new(-ENOMEM);
+
+	c->chance = chance;
+	r = engine_init(c);
+	if (r < 0) {
+		crypto_free(c);
+		return err_up(r);
+	}
+
+	*ret = c;
+	return 0;
+}
+
+struct crypto *crypto_free(struct crypto *c)
+{
+	if (!c)
+		return NULL;
+
+	keys_done(c);
+	EVP_MD_CTX_free(c->signature);
+	EVP_CIPHER_CTX_free(c->chacha);
+	EVP_CIPHER_CTX_free(c->gcm);
+	EVP_CIPHER_free(c->chacha_type);
+	EVP_CIPHER_free(c->gcm_type);
+	digest_done(&c->sha512);
+	digest_done(&c->sha256);
+	OPENSSL_cleanse(c, sizeof(*c));
+	free(c);
+	return NULL;
+}
+
+int crypto_random(struct crypto *c, void *into, size_t len)
+{
+	int r = c->chance.fill(c->chance.ctx, into, len);
+
+	if (r < 0)
+		return err_up(r);
+	return err_odd(r);
+}
+
+const struct crypto_counts *crypto_counts(const struct crypto *c)
+{
+	return &c->counts;
+}
+
+bool crypto_same(const void *a, const void *b, size_t len)
+{
+	return CRYPTO_memcmp(a, b, len) == 0;
+}
+
+void secret_done(struct secret *s)
+{
+	OPENSSL_cleanse(s, sizeof(*s));
+}
