@@ -3,7 +3,7 @@
 #   make              the programs: kithd, kith-link, kithctl (and kith-exporter)
 #   make test         the first minute: unit tests and stories, gcc
 #   make check        everything; installs what is missing; the last line is "N passed, N failed"
-#   make lint         every rule of the house, one line each
+#   make lint         every rule of the house, one line each; make lint-mutants breaks each one
 #   make demo         three regions on loopback; RETURN=dir imports that statutory return
 #   make sim          a random life of a federation: SEED=N HOURS=H
 #   make fuzz         libFuzzer on every target for SECONDS=60 each; make corpora replays them
@@ -25,7 +25,7 @@ RETURN  ?=
 SECONDS ?= 60
 JOBS    ?= 2
 
-.PHONY: all test check lint tidy fuzz fuzzers corpora replays demo sim sim-seeds bench e2e cov \
+.PHONY: all test check lint lint-mutants tidy fuzz fuzzers corpora replays demo sim sim-seeds bench e2e cov \
 	tests generated benches deps install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -226,6 +226,10 @@ C_ALL := $(sort $(shell find daemon proto include tests -name '*.[ch]' 2>/dev/nu
 
 lint:
 	+@JOBS=$(JOBS) B=$(B) MAKE='$(MAKE)' tests/lint/all
+
+# The gates themselves: a tree broken in one place must not pass.
+lint-mutants:
+	@MAKE='$(MAKE)' tests/run tests/lint/mutants
 
 # clang-tidy is slow, so every file has a stamp: it is looked at again when it, a contract or
 # the rules have changed.
