@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Wire: the scanner
+ *
+ * One protobuf field after another, without meaning. Groups, field number 0, varints over 10
+ * bytes or over 64 bits and tags over 5 bytes or over 32 bits are bad (P8.6); nothing is
+ * entered and nothing is allocated.
+ */
+
+#include "wire_private.h"
+
+#include <errno.h>
+
+struct scan scan_of(struct span in)
+{
+	return (struct scan){ .in = in };
+}
+
+static bool bad(struct scan *s)
+{
+	s->bad = true;
+	return false;
+}
+
+static bool varint(struct scan *s, size_t longest, uint64_t *ret)
+{
+	uint64_t v = 0;
+	for (size_t i = 0; i < longest; i++) {
+		if (s->pos == s->in.len)
+			return bad(s);
+		uint8_t byte = s->in.at[s->pos++];
+		/* The tenth byte holds the 64th bit only. */
+		if (i == 9 && byte > 1)
+			return bad(s);
+		v |= (uint64_t)(byte & 0x7f) << (7 * i);
+		if (byte < 0x80) {
+			*ret = v;
+			return true;
+		}
+	}
+	return bad(s);
+}
+
+static bool skip(struct scan *s, uint64_t len, struct span *ret)
+{
+	if (len > s->in.len - s->pos)
+		return bad(s);
+	*ret = (struct span){ s->in.at + s->pos, (size_t)len };
+	s->pos += (size_t)len;
+	return true;
+}
+
+bool scan_next(struct scan *s, struct scan_field *ret)
+{
+	if (s->bad || s->pos == s->in.len)
+		return false;
+	size_t from = s->pos;
+	uint64_t tag = 0;
+	if (!varint(s, 5, &tag))
+		return false;
+	if (tag > UINT32_MAX || tag >> 3 == 0)
+		return bad(s);
+	*ret = (struct scan_field){ .number = (uint32_t)(tag >> 3), .wire = (unsigned)tag & 7 };
+	uint64_t len = 0;
+	bool ok = false;
+	switch (ret->wire) {
+	case WIRE_VARINT:
+		ok = varint(s, 10, &ret->uint);
+		break;
+	case WIRE_FIXED64:
+		ok = skip(s, 8, &ret->bytes);
+		break;
+	case WIRE_LEN:
+		ok = varint(s, 10, &len) && skip(s, len, &ret->bytes);
+		break;
+	case WIRE_FIXED32:
+		ok = skip(s, 4, &ret->bytes);
+		break;
+	default:
+		ok = bad(s);
+		break;
+	}
+	if (ok)
+		ret->raw = (struct span){ s->in.at + from, s->pos - from };
+	return ok;
+}
+
+/* How many bytes the character at .at takes; 0: it is none. */
+static size_t character(const uint8_t *at, size_t left)
+{
+	static const struct {
+		uint8_t mask, lead, least, most; /* of the second byte: no overlong forms, no
+						    surrogates, nothing over U+10FFFF */
+		size_t len;
+	} forms[] = {
+		{ 0x80, 0x00, 0, 0, 1 },
+		{ 0xff, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xff, 0xed, 0x80, 0x9f, 3 },
+		{ 0xf0, 0xe0, 0x80, 0xbf, 3 },
+		{ 0xff, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xff, 0xf4, 0x80, 0x8f, 4 },
+		{ 0xfc, 0xf0, 0x80, 0xbf, 4 },
+		{ 0xe0, 0xc0, 0x80, 0xbf, 2 },
+	};
+	if (at[0] == 0 || at[0] == 0xc0 || at[0] == 0xc1)
+		return 0;
+	for (size_t f = 0; f < COUNT(forms); f++) {
+		if ((at[0] & forms[f].mask) != forms[f].lead)
+			continue;
+		if (forms[f].len > left)
+			return 0;
+		if (forms[f].len > 1 && (at[1] < forms[f].least || at[1] > forms[f].most))
+			return 0;
+		for (size_t i = 2; i < forms[f].len; i++) {
+			if ((at[i] & 0xc0) != 0x80)
+				return 0;
+		}
+		return forms[f].len;
+	}
+	return 0;
+}
+
+bool wire_text_ok(struct span s)
+{
+	for (size_t i = 0; i < s.len;) {
+		size_t n = character(s.at + i, s.len - i);
+		if (n == 0)
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+int wire_no_memory(const struct arena *a)
+{
+	return a->over ? (int)WIRE_E_BUDGET : err_new(-ENOMEM);
+}
