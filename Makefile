@@ -15,6 +15,7 @@
 #   make test T='arena buf' runs these unit tests only; LAYERS='pure store' links these archives
 #   only, and PURE='daemon/base proto' these folders only (when a neighbour does not compile)
 
+VERSION := 0.1.0
 PROFILE ?= debug
 B       ?= build
 O       := $(B)/$(PROFILE)
@@ -51,7 +52,7 @@ LDFLAGS.release := -pie -Wl,-z,relro,-z,now
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wswitch-enum -Wformat=2 -Werror
-MODE := -std=gnu17 -D_GNU_SOURCE -fvisibility=hidden -I. -Iinclude
+MODE := -std=gnu17 -D_GNU_SOURCE -DKITH_VERSION=\"$(VERSION)\" -fvisibility=hidden -I. -Iinclude
 override CFLAGS += $(MODE) $(WARN) $(CFLAGS.$(PROFILE))
 LINK = $(CC) $(CFLAGS.$(PROFILE)) $(LDFLAGS.$(PROFILE)) $(LDFLAGS)
 
