@@ -175,7 +175,7 @@ int ctl_server_new(const char *path, int fd, const struct ctl_server_options *o,
 	}
 	r = server_init(s);
 	if (r < 0) {
-		why_set(why, "cannot serve %s: %s", path ? path : "the socket", strerror(-r));
+		why_set(why, "cannot serve the socket: %s", strerror(-r));
 		ctl_server_free(s);
 		return err_up(r);
 	}

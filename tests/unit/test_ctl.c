@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Ctl: one process is server and clients at once. The server runs when its descriptor is
- * readable and never otherwise, so a test that ends has also shown that it asks to be run.
+ * Ctl (long: one test for each way of being hostile): one process is server and clients at
+ * once. The server runs when its descriptor is readable and never otherwise, so a test that
+ * ends has also shown that it asks to be run.
  */
 
 #include <setjmp.h>

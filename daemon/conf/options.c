@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Options
+ *
+ * A value is checked when its line is read, so that the message can name the line.
+ */
+
+#include "daemon/conf/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT(field) .at = offsetof(struct conf, field)
+
+#define SOCKET_PATH_MAX                                                                        \
+	103 /* what fits into sun_path with the suffix of a socket being made                  \
+	     */
+#define PATH_LEN_MAX 3000
+#define ENDPOINT_MAX 128
+#define MIB          ((uint64_t)1 << 20)
+#define MAP_MIN      MIB
+#define MAP_MAX      ((uint64_t)16 << 40)
+
+/* ---- Paths and names ---- */
+
+static bool path_good(const char *text, const char **ret_hint)
+{
+	*ret_hint = "give an absolute path, like \"/var/lib/kith\"";
+	return text[0] == '/' && strlen(text) <= PATH_LEN_MAX;
+}
+
+static bool socket_good(const char *text, const char **ret_hint)
+{
+	*ret_hint = "give an absolute path of at most 103 bytes, like \"/run/kith/control\"";
+	return text[0] == '/' && strlen(text) <= SOCKET_PATH_MAX;
+}
+
+static bool credential_good(const char *text, const char **ret_hint)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	*ret_hint = "give the name of a credential of the unit, like \"kith.store-key\"";
+	return text[0] && text[0] != '.' && text[strspn(text, allowed)] == '\0' &&
+	       strlen(text) <= 255;
+}
+
+/* ---- Endpoints ---- */
+
+/* tcp://ADDRESS:PORT, where an address is a star, a name, IPv4 or [IPv6]. */
+static bool listen_good(const char *text, const char **ret_hint)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789.-*:[]%_";
+	const char *address = text + strlen("tcp://"), *port;
+	unsigned n = 0;
+
+	*ret_hint = "give \"tcp://*:7420\" (in quotes), or \"\" not to listen";
+	if (text[0] == '\0')
+		return true;
+	if (strncmp(text, "tcp://", strlen("tcp://")) != 0 || strlen(text) > ENDPOINT_MAX)
+		return false;
+	port = strrchr(address, ':');
+	if (!port || port == address || address[strspn(address, allowed)] != '\0')
+		return false;
+	if (port[1] == '\0' || strlen(port + 1) > 5)
+		return false;
+	for (const char *d = port + 1; *d; d++) {
+		if (*d < '0' || *d > '9')
+			return false;
+		n = n * 10 + (unsigned)(*d - '0');
+	}
+	return n > 0 && n <= UINT16_MAX;
+}
+
+/* ---- Sizes ---- */
+
+static bool size_parse(const char *text, uint64_t *ret)
+{
+	static const struct {
+		const char *name;
+		unsigned shift;
+	} units[] = { { "MiB", 20 }, { "GiB", 30 }, { "TiB", 40 } };
+	size_t digits = strspn(text, "0123456789");
+	uint64_t n;
+
+	if (digits == 0 || digits > 9)
+		return false;
+	n = strtoull(text, NULL, 10);
+	for (size_t i = 0; i < COUNT(units); i++) {
+		if (strcmp(text + digits, units[i].name) != 0)
+			continue;
+		*ret = n << units[i].shift; /* 30 bits and 40 */
+		return *ret >> units[i].shift == n;
+	}
+	return false;
+}
+
+static bool map_good(const char *text, const char **ret_hint)
+{
+	uint64_t n;
+
+	*ret_hint = "give a number with a unit (MiB, GiB, TiB), from 1MiB to 16TiB";
+	return size_parse(text, &n) && n >= MAP_MIN && n <= MAP_MAX;
+}
+
+static void map_take(struct conf *c, const char *text)
+{
+	(void)size_parse(text, &c->map_size);
+}
+
+/* ---- Levels ---- */
+
+static bool level_parse(const char *text, enum log_level *ret)
+{
+	static const struct {
+		const char *name;
+		enum log_level level;
+	} levels[] = {
+		{ "error", LOG_LEVEL_ERROR },
+		{ "warning", LOG_LEVEL_WARNING },
+		{ "info", LOG_LEVEL_INFO },
+		{ "debug", LOG_LEVEL_DEBUG },
+	};
+
+	for (size_t i = 0; i < COUNT(levels); i++) {
+		if (strcmp(text, levels[i].name) != 0)
+			continue;
+		*ret = levels[i].level;
+		return true;
+	}
+	return false;
+}
+
+static bool level_good(const char *text, const char **ret_hint)
+{
+	enum log_level level;
+
+	*ret_hint = "give one of error, warning, info, debug";
+	return level_parse(text, &level);
+}
+
+static void level_take(struct conf *c, const char *text)
+{
+	(void)level_parse(text, &c->log_level);
+}
+
+const struct option options[] = {
+	{ "state_dir", path_good, TEXT(state_dir) },
+	{ "store", path_good, TEXT(store) },
+	{ "keys", path_good, TEXT(keys) },
+	{ "transport_key", path_good, TEXT(transport_key) },
+	{ "control_socket", socket_good, TEXT(control_socket) },
+	{ "link_socket", socket_good, TEXT(link_socket) },
+	{ "listen", listen_good, TEXT(listen) },
+	{ "store_key_credential", credential_good, TEXT(store_key_credential) },
+	{ "map_size", map_good, .take = map_take },
+	{ "log_level", level_good, .take = level_take },
+};
+const size_t options_n = COUNT(options);
+_Static_assert(COUNT(options) < OPTIONS_MAX, "parse.c has a fixed array");
