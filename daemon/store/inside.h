@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Inside the store
+ *
+ * The store and its transactions as the files of this folder see them. A txn is one LMDB
+ * transaction on each environment (the keys one is begun late in a turn, since most turns have
+ * no keys) with a cursor per table, kept so that a scan does not look for its place every time.
+ */
+
+#include "daemon/store/env.h"
+#include "daemon/store/row.h"
+
+struct txn {
+	struct store *store;
+	struct crypto *crypto; /* of the thread that uses this txn */
+	bool writing;
+	MDB_txn *mdb[ENV_COUNT];
+	bool dirty[ENV_COUNT]; /* something was written */
+	bool grown[ENV_COUNT]; /* something was put, and not only deleted */
+	MDB_cursor *cursors[TABLE_COUNT];
+	int spoilt; /* the LMDB result that a write failed with; 0: none */
+	enum env_id spoilt_in;
+	struct scratch opened; /* the sealed row that was last read */
+	struct scratch packed; /* the row that is being written */
+};
+
+struct store {
+	int lock; /* fd of the lock file, held while open */
+	struct crypto *crypto;
+	struct secret key;
+	struct env env[ENV_COUNT];
+	MDB_dbi tables[TABLE_COUNT];
+	struct txn turn;
+	bool in_turn;
+	bool failed; /* a disk error: what a later flush says cannot be believed any more */
+	uint64_t commits, flushes;
+};
+
+struct store_read {
+	struct txn txn;
+};
+
+static inline enum env_id table_env(enum table t)
+{
+	return t == TABLE_KEY ? ENV_KEYS : ENV_DATA;
+}
+
+/* The view over .x, which must not move while it is used. */
+void view_of_txn(struct txn *x, struct view *ret);
+/* Drop cursors, abort what is not committed, wipe what was opened. */
+void txn_end(struct txn *x);
+void txn_drop_cursor(struct txn *x, enum table t);
+
+/* Marks: what an environment says about itself, in a database of its own ("store"): format
+ * version, store id, and a box that only the right store.key opens. */
+struct marks {
+	struct id store;
+};
+/* Into a new environment, with its empty tables, as one durable transaction. */
+MUST_USE int marks_write(const struct env *e, enum env_id id, struct crypto *c,
+	const struct secret *key, const struct marks *m, struct why *why);
+/* 0, STORE_E_DAMAGED, STORE_E_NEWER, STORE_E_KEY. */
+MUST_USE int marks_read(const struct env *e, struct crypto *c, const struct secret *key,
+	struct marks *ret, struct why *why);
