@@ -63,14 +63,6 @@ static const struct slot worker_slots[] = {
 };
 static SCHEMA(worker);
 
-/* .alias, .access and .worker have no types of their own: their tables count from the entry. */
-#define WHOLE(no, table)                                                                       \
-	{                                                                                      \
-		.number = (no), .type = SLOT_SUB, .flags = SLOT_HAS,                           \
-		.size = sizeof(struct entry), .has = offsetof(struct entry, has_##table),      \
-		.sub = &table##_schema                                                         \
-	}
-
 static const struct slot entry_slots[] = {
 	SLOT(1, U32, SLOT_ALWAYS, struct entry, kind),
 	SLOT(2, SUB, SLOT_HAS, struct entry, effective,
@@ -81,9 +73,9 @@ static const struct slot entry_slots[] = {
 	SLOT(6, TEXT, 0, struct entry, text),
 	SLOT(10, SUB, SLOT_HAS, struct entry, row, .has = offsetof(struct entry, has_row),
 		.sub = &row_schema),
-	WHOLE(11, alias),
-	WHOLE(12, access),
-	WHOLE(13, worker),
+	SLOT_WHOLE(11, struct entry, has_alias, alias),
+	SLOT_WHOLE(12, struct entry, has_access, access),
+	SLOT_WHOLE(13, struct entry, has_worker, worker),
 };
 SCHEMA(entry);
 

@@ -93,10 +93,6 @@ enum field {
 #define REF(no, name)                                                                          \
 	SLOT(no, SUB, SLOT_HAS, struct marked, c.name,                                         \
 		.has = offsetof(struct marked, c.has_##name), .sub = &ref_schema)
-#define PART(no, mark, table)                                                                  \
-	SLOT(no, SUB, SLOT_HAS, struct marked, c, .has = offsetof(struct marked, mark),        \
-		.sub = &table##_schema)
-
 static const struct slot control_slots[] = {
 	SLOT(KIND, U32, SLOT_NEED, struct marked, c.kind_number),
 	SLOT(DATE, SUB, SLOT_NEED, struct marked, c.date, .sub = &date_schema),
@@ -107,8 +103,8 @@ static const struct slot control_slots[] = {
 	REF(OFFER, offer),
 	REF(ACCEPT, accept),
 	REF(WITHDRAW, withdraw),
-	PART(GENESIS, genesis, genesis),
-	PART(CIRCLE, circle, circle),
+	SLOT_WHOLE(GENESIS, struct marked, genesis, genesis),
+	SLOT_WHOLE(CIRCLE, struct marked, circle, circle),
 	SLOT(TO, FIXED, 0, struct marked, c.to),
 	SLOT(CODE, U32, 0, struct marked, c.code, .lo = 1),
 	SLOT(MANIFEST, SUB, SLOT_HAS, struct marked, c.manifest,

@@ -38,14 +38,7 @@ static const struct slot export_slots[] = {
 	PART(3, FIXED, by, head),
 	PART(4, U64, at_ms, head),
 	PART(5, BYTES, bundle, has_bundle),
-	{
-		.number = 6,
-		.type = SLOT_SUB,
-		.flags = SLOT_HAS,
-		.has = offsetof(struct piece, has_key),
-		.size = sizeof(struct piece),
-		.sub = &key_schema,
-	},
+	SLOT_WHOLE(6, struct piece, has_key, key),
 	SLOT(7, SUB, SLOT_POINTER, struct piece, change, .sub = &change_schema),
 	PART(8, FIXED, state_hash, has_state_hash),
 };

@@ -79,7 +79,7 @@ struct schema {
 	bool one;            /* exactly one of the known fields is there */
 	bool or_a_later_one; /* ... or none of them, but one that we do not know */
 };
-#define SLOTS_MAX 24
+#define SLOTS_MAX 24   /* of a table that is read */
 #define PARTS_MAX 4096 /* (P8.6) */
 
 #define SLOT(no, kind, what, in, member, ...)                                                  \
@@ -92,6 +92,12 @@ struct schema {
 		.number = (no), .type = SLOT_##kind, .flags = SLOT_MANY | (what),              \
 		.at = offsetof(in, member), .n = offsetof(in, count),                          \
 		.size = sizeof(*((in *)NULL)->member), __VA_ARGS__                             \
+	}
+/* A sub-message without a struct of its own: its table counts from the struct around it. */
+#define SLOT_WHOLE(no, in, mark, name)                                                         \
+	{                                                                                      \
+		.number = (no), .type = SLOT_SUB, .flags = SLOT_HAS, .size = sizeof(in),       \
+		.has = offsetof(in, mark), .sub = &name##_schema                               \
 	}
 #define SCHEMA(name, ...)                                                                      \
 	const struct schema name##_schema = {                                                  \

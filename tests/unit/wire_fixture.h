@@ -22,6 +22,8 @@
 
 #include <kith/wire.h>
 
+#include "tests/kit/alloc.h"
+
 /* Bytes that are made here live until the program ends. */
 #define BYTES(...)                                                                             \
 	((struct span){                                                                        \
@@ -73,7 +75,7 @@ static size_t field_at(const uint8_t *at, uint64_t *ret_number)
 __attribute__((unused)) static struct span times(struct span in, uint64_t number, int how_often)
 {
 	static struct arena kept;
-	uint8_t *made = arena_alloc(&kept, in.len * 3 + 1);
+	uint8_t *made = arena_alloc(&kept, in.len * (size_t)(how_often + 1) + 1);
 	size_t len = 0;
 	assert_non_null(made);
 	for (size_t i = 0; i < in.len;) {
@@ -190,3 +192,28 @@ __attribute__((unused)) static void same_as_protobuf(
 	free(again);
 	protobuf_c_message_free_unpacked(m, NULL);
 }
+
+/* Whatever allocation fails, or whatever the budget: the call says which, and works with
+ * enough. The call uses an arena that is called .a. */
+#define FAILS_WELL(call)                                                                       \
+	do {                                                                                   \
+		struct arena a;                                                                \
+		int r_ = -1;                                                                   \
+		for (uint64_t n_ = 1; r_ != 0; n_++) {                                         \
+			arena_init(&a, 0);                                                     \
+			alloc_fail_at(n_);                                                     \
+			r_ = (call);                                                           \
+			bool failed_ = alloc_failed();                                         \
+			arena_done(&a);                                                        \
+			assert_int_equal(r_, failed_ ? -ENOMEM : 0);                           \
+			assert_true(n_ > 1 || failed_);                                        \
+		}                                                                              \
+		size_t budget_ = 16;                                                           \
+		for (r_ = -1; r_ != 0; budget_ += 16) {                                        \
+			arena_init(&a, budget_);                                               \
+			r_ = (call);                                                           \
+			arena_done(&a);                                                        \
+			assert_true(r_ == 0 || r_ == WIRE_E_BUDGET);                           \
+			assert_true(budget_ > 16 || r_ == WIRE_E_BUDGET);                      \
+		}                                                                              \
+	} while (0)

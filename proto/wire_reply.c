@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Wire: replies on the control socket
+ *
+ * The views of control.proto. Numbers of a view are always written, also zero, so that what a
+ * script reads keeps its shape; text that is not there is not written.
+ */
+
+#include "wire_private.h"
+
+#include <kith/control.h>
+
+#define TEXT(no, in, member) SLOT(no, CSTR, 0, in, member)
+#define UINT(no, in, member) SLOT(no, U64, SLOT_ALWAYS, in, member)
+#define BOOL(no, in, member) SLOT(no, BOOL, SLOT_ALWAYS, in, member)
+
+/* What our reply has no struct for. */
+struct marked {
+	struct ctl_reply r;
+	bool has_problem, has_seen;
+	uint32_t code;
+	const char *name, *next;
+};
+
+static const struct slot problem_slots[] = {
+	SLOT(1, U32, SLOT_ALWAYS, struct marked, code),
+	TEXT(2, struct marked, name),
+	TEXT(3, struct marked, r.problem_text),
+	TEXT(4, struct marked, next),
+};
+static SCHEMA(problem);
+
+static const struct slot progress_slots[] = {
+	TEXT(1, struct marked, r.progress_what),
+	UINT(2, struct marked, r.progress_done),
+	UINT(3, struct marked, r.progress_of),
+};
+static SCHEMA(progress);
+
+static const struct slot status_slots[] = {
+	TEXT(1, struct ctl_status, region),
+	TEXT(2, struct ctl_status, name),
+	TEXT(3, struct ctl_status, incarnation),
+	UINT(4, struct ctl_status, incarnation_number),
+	TEXT(5, struct ctl_status, version),
+	UINT(6, struct ctl_status, started_ms),
+	UINT(7, struct ctl_status, now_ms),
+	UINT(8, struct ctl_status, records),
+	UINT(9, struct ctl_status, custodian_of),
+	UINT(10, struct ctl_status, changes),
+	UINT(11, struct ctl_status, peers),
+	UINT(12, struct ctl_status, peers_live),
+	UINT(13, struct ctl_status, moves_waiting),
+	UINT(14, struct ctl_status, wants),
+	UINT(15, struct ctl_status, store_bytes),
+	UINT(16, struct ctl_status, store_map_bytes),
+	UINT(17, struct ctl_status, disk_free_bytes),
+	UINT(18, struct ctl_status, oldest_unreplicated_ms),
+	TEXT(19, struct ctl_status, state),
+	TEXT(20, struct ctl_status, link),
+	TEXT(21, struct ctl_status, listening),
+	UINT(22, struct ctl_status, commits),
+	UINT(23, struct ctl_status, flushes),
+	UINT(24, struct ctl_status, verifications),
+	UINT(25, struct ctl_status, signatures),
+	UINT(26, struct ctl_status, forks),
+};
+static SCHEMA(status);
+
+static const struct slot peer_slots[] = {
+	TEXT(1, struct ctl_peer, region),
+	TEXT(2, struct ctl_peer, name),
+	TEXT(3, struct ctl_peer, state),
+	UINT(4, struct ctl_peer, last_heard_ms),
+	TEXT(5, struct ctl_peer, endpoint),
+	TEXT(6, struct ctl_peer, fingerprint),
+	UINT(7, struct ctl_peer, unsent),
+	UINT(8, struct ctl_peer, wants),
+	TEXT(9, struct ctl_peer, problem),
+	UINT(10, struct ctl_peer, oldest_unreplicated_ms),
+	TEXT(11, struct ctl_peer, software),
+};
+static SCHEMA(peer);
+
+static const struct slot record_slots[] = {
+	TEXT(1, struct ctl_record, record),
+	TEXT(2, struct ctl_record, alias),
+	TEXT(3, struct ctl_record, born),
+	TEXT(4, struct ctl_record, sex),
+	TEXT(5, struct ctl_record, custodian),
+	TEXT(6, struct ctl_record, custody),
+	UINT(7, struct ctl_record, changes),
+	UINT(8, struct ctl_record, entries),
+	TEXT(9, struct ctl_record, episode_from),
+	TEXT(10, struct ctl_record, episode_to),
+	TEXT(11, struct ctl_record, episode_rec),
+	TEXT(12, struct ctl_record, legal_status),
+	TEXT(13, struct ctl_record, placement),
+	TEXT(14, struct ctl_record, state_hash),
+	TEXT(15, struct ctl_record, role),
+	UINT(16, struct ctl_record, conflicts),
+	UINT(17, struct ctl_record, faults),
+};
+static SCHEMA(record);
+
+static const struct slot entry_view_slots[] = {
+	UINT(1, struct ctl_entry, number),
+	TEXT(2, struct ctl_entry, date),
+	TEXT(3, struct ctl_entry, kind),
+	TEXT(4, struct ctl_entry, title),
+	TEXT(5, struct ctl_entry, text),
+	TEXT(6, struct ctl_entry, region),
+	TEXT(7, struct ctl_entry, worker),
+	UINT(8, struct ctl_entry, recorded_ms),
+	TEXT(9, struct ctl_entry, status),
+	SLOTS(10, CSTR, 0, struct ctl_entry, faults, n_faults),
+	TEXT(11, struct ctl_entry, place),
+	SLOT(12, SUB, SLOT_POINTER, struct ctl_entry, row, .sub = &row_schema),
+};
+static SCHEMA(entry_view);
+
+static const struct slot circle_slots[] = {
+	TEXT(1, struct ctl_circle, region),
+	TEXT(2, struct ctl_circle, name),
+	TEXT(3, struct ctl_circle, role),
+	BOOL(4, struct ctl_circle, guardian),
+	UINT(5, struct ctl_circle, changes),
+	TEXT(6, struct ctl_circle, heard),
+};
+static SCHEMA(circle);
+
+static const struct slot custody_slots[] = {
+	UINT(1, struct ctl_custody, term),
+	TEXT(2, struct ctl_custody, region),
+	TEXT(3, struct ctl_custody, name),
+	TEXT(4, struct ctl_custody, from),
+	TEXT(5, struct ctl_custody, to),
+	TEXT(6, struct ctl_custody, how),
+	BOOL(7, struct ctl_custody, acting),
+	TEXT(8, struct ctl_custody, worker),
+};
+static SCHEMA(custody);
+
+static const struct slot move_slots[] = {
+	TEXT(1, struct ctl_move, record),
+	TEXT(2, struct ctl_move, alias),
+	TEXT(3, struct ctl_move, from),
+	TEXT(4, struct ctl_move, to),
+	TEXT(5, struct ctl_move, state),
+	TEXT(6, struct ctl_move, reason),
+	UINT(7, struct ctl_move, held),
+	UINT(8, struct ctl_move, of),
+	UINT(9, struct ctl_move, since_ms),
+	TEXT(10, struct ctl_move, waits_for),
+	TEXT(11, struct ctl_move, worker),
+	UINT(12, struct ctl_move, term),
+	TEXT(13, struct ctl_move, code),
+};
+static SCHEMA(move);
+
+static const struct slot made_slots[] = {
+	TEXT(1, struct marked, r.made_record),
+	TEXT(2, struct marked, r.made_place),
+	TEXT(3, struct marked, r.made_change),
+	BOOL(4, struct marked, r.made_dry_run),
+	TEXT(5, struct marked, r.made_text),
+};
+static SCHEMA(made);
+
+static const struct slot import_slots[] = {
+	UINT(1, struct ctl_import, children),
+	UINT(2, struct ctl_import, records_new),
+	UINT(3, struct ctl_import, rows),
+	UINT(4, struct ctl_import, rows_new),
+	UINT(5, struct ctl_import, rows_same),
+	UINT(6, struct ctl_import, rows_superseding),
+	UINT(7, struct ctl_import, changes),
+};
+static SCHEMA(import);
+
+static const struct slot seen_slots[] = {
+	SLOTS(1, CSTR, 0, struct marked, r.seen, r.n_seen),
+};
+static SCHEMA(seen);
+
+#define VIEWS(no, member, table)                                                               \
+	SLOTS(no, SUB, 0, struct marked, r.member, r.n_##member, .sub = &table##_schema)
+
+static const struct slot reply_slots[] = {
+	SLOT(1, U32, SLOT_ALWAYS, struct marked, r.id),
+	BOOL(2, struct marked, r.last),
+	SLOT_WHOLE(3, struct marked, has_problem, problem),
+	SLOT_WHOLE(4, struct marked, r.has_progress, progress),
+	SLOT(5, SUB, SLOT_POINTER, struct marked, r.status, .sub = &status_schema),
+	VIEWS(6, peers, peer),
+	VIEWS(7, records, record),
+	VIEWS(8, entries, entry_view),
+	VIEWS(9, circle, circle),
+	VIEWS(10, custody, custody),
+	VIEWS(11, moves, move),
+	SLOT_WHOLE(12, struct marked, r.has_made, made),
+	SLOT(13, SUB, SLOT_POINTER, struct marked, r.imported, .sub = &import_schema),
+	SLOT(14, BYTES, 0, struct marked, r.data),
+	SLOT_WHOLE(15, struct marked, has_seen, seen),
+};
+static SCHEMA(reply);
+
+int wire_reply_encode(const struct ctl_reply *r, struct arena *a, struct span *ret)
+{
+	struct marked m = {
+		.r = *r,
+		.has_problem = r->problem != 0,
+		.has_seen = r->n_seen > 0,
+		.code = (uint32_t)r->problem,
+		.name = problem_name(r->problem),
+		.next = problem_next(r->problem),
+	};
+	return schema_encode(&reply_schema, &m, a, ret);
+}
+
+/* ---- The parts that a client needs to go on ---- */
+
+struct head_problem {
+	struct reply_head h;
+	bool has_problem;
+};
+
+static const struct slot head_problem_slots[] = {
+	SLOT(1, U32, 0, struct head_problem, h.problem),
+	SLOT(2, TEXT, 0, struct head_problem, h.problem_name),
+	SLOT(3, TEXT, 0, struct head_problem, h.problem_text),
+	SLOT(4, TEXT, 0, struct head_problem, h.problem_next),
+};
+static SCHEMA(head_problem);
+
+static const struct slot head_progress_slots[] = {
+	SLOT(1, TEXT, 0, struct head_problem, h.progress_what),
+	SLOT(2, U64, 0, struct head_problem, h.progress_done),
+	SLOT(3, U64, 0, struct head_problem, h.progress_of),
+};
+static SCHEMA(head_progress);
+
+static const struct slot reply_head_slots[] = {
+	SLOT(1, U32, 0, struct head_problem, h.id),
+	SLOT(2, BOOL, 0, struct head_problem, h.last),
+	SLOT_WHOLE(3, struct head_problem, has_problem, head_problem),
+	SLOT_WHOLE(4, struct head_problem, h.has_progress, head_progress),
+	SLOT(14, BYTES, 0, struct head_problem, h.data),
+};
+static SCHEMA(reply_head, .max_bytes = CONTROL_FRAME_MAX);
+
+int wire_reply_head(struct span bytes, struct arena *a, struct reply_head *ret)
+{
+	struct head_problem h;
+	int r = schema_decode(&reply_head_schema, bytes, a, &h, sizeof(h), NULL);
+	if (r == 0)
+		*ret = h.h;
+	return r;
+}
