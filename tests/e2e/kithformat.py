@@ -8,6 +8,8 @@ record as a whole means (custody, circle, fold) stands in kithrecord.py.
 
 Needs Debian's python3-cryptography, python3-protobuf and protoc: the modules for proto/*.proto are
 made at import, in a directory that is gone afterwards.
+
+long: one section for each section of PROTOCOL.md, to be read beside it.
 """
 import hashlib
 import hmac
@@ -473,6 +475,20 @@ def leaves(body):
     return out, seeds[0]
 
 
+def body_decode(data, what='body'):
+    """(P4.5)"""
+    leaves(data)
+    b = decode(record_pb.Body, data, 'P4.5', what)
+    need(b.HasField('clock'), 'P4.5', f'{what} has no clock')
+    for d in b.deps:
+        check_ref(d, f'{what}: a dep', 'P4.5')
+    for e in b.entries:
+        need(e.effective.precision <= 3, 'P4.5', f'{what}: precision of a date')
+        for r in list(e.supersedes) + list(e.corrects):
+            check_ref(r.change, f'{what}: what an entry supersedes', 'P4.5')
+    return b
+
+
 def merkle(hashed):
     """RFC 9162, 2.1.1, from leaf hashes."""
     if not hashed:
@@ -569,9 +585,9 @@ MAY = {CIRCLE: ['before'], KEY_EPOCH: ['before'], CLOSE: ['right', 'before'],
        ERASURE: ['before']}
 
 
-def check_ref(ref, what):
+def check_ref(ref, what, rule='P6.1'):
     need(len(ref.author) == 16 and len(ref.incarnation) == 16 and ref.seq >= 1
-         and len(ref.change) == 32, 'P6.1', f'{what} does not name a place and a change')
+         and len(ref.change) == 32, rule, f'{what} does not name a place and a change')
 
 
 def check_commitments(keys, what):

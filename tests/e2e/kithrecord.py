@@ -464,7 +464,7 @@ class Record:
                     h.record, h.author, h.incarnation, h.seq, *at), c.body_bytes))
                 need(kf.content_root(plain) == h.content_root, 'P4.4',
                      'the content is not that of the content root')
-                c.body = kf.decode(kf.record_pb.Body, plain, 'P4.5', 'the body')
+                c.body = kf.body_decode(plain, 'the body')
             except Refused as r:
                 raise Refused(r.rule, f'{where}: {r.text}') from r
 

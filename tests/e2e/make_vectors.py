@@ -5,6 +5,8 @@ usage: make_vectors.py [--check]
 
 Writes proto/vectors/*.json from kithformat.py: the same files every time. With --check nothing is
 written, and files that differ are named (exit 1).
+
+long: one function for each file of vectors; most lines are the vectors themselves.
 """
 import json
 import os
@@ -107,7 +109,8 @@ def headers():
         ('wire type of version', b'\x0d\1\0\0\0' + h[2:]),
         ('flags in two bytes', tail[:-1] + b'\x81\0'),
     ]
-    return {'good': [{**f, 'bytes': kf.header_encode(**f)} for f in good],
+    return {'good': [{**f, 'seq': str(f['seq']), 'seq_be64': kf.be64(f['seq']),
+                      'bytes': kf.header_encode(**f)} for f in good],
             'refused': refused(kf.header_decode, cases)}
 
 
@@ -160,8 +163,9 @@ def content():
         ('seven leaves, two entries',
          protobuf(record_pb.Body(seed=seed, clock=1 << 60, deps=[ref, ref],
                                  entries=[note, record_pb.Entry(kind=5)]))),
-        ('an empty entry between', protobuf(record_pb.Body(
-            seed=seed, clock=1, entries=[note, record_pb.Entry(), note]))),
+        ('an entry of kind 0 between', protobuf(record_pb.Body(
+            seed=seed, clock=1, entries=[note, record_pb.Entry(kind=0), note]))),
+        ('an entry without fields', b'\x0a\x20' + seed + b'\x10\x01\x4a\x00\x4a\x02\x08\x01'),
         ('every field of a body and an entry', everything(seed, ref)),
         ('unknown fields of each wire type, the clock behind the entries',
          b'\x0a\x20' + seed + b'\x4a' + kf.varint(len(unknown)) + unknown + b'\x10\x07'
@@ -170,10 +174,15 @@ def content():
          b'\x0a\x20' + seed + b'\x90\x00\x07' + b'\x1a\x81\x00a'),
     ]
 
+    # What nobody writes, and everybody reads: it decodes, and encodes otherwise.
+    odd = {'no leaves', bodies[6][0], bodies[8][0], bodies[9][0]}
+
     def one(why, body):
         found, s = kf.leaves(body)
+        if why != 'no leaves':  # nor a clock: no change has such a body
+            kf.body_decode(body)
         hashed = [kf.sha256(b'\0', kf.leaf_bytes(s, i, x)) for i, x in enumerate(found)]
-        return {'why': why, 'body': body, 'seed': s,
+        return {'why': why, 'body': body, 'seed': s, 'canonical': why not in odd,
                 'leaves': [{'entry': e, 'field': f, 'occurrence': o, 'raw': raw,
                             'salt': kf.leaf_salt(s, i)}
                            for i, (e, f, o, raw) in enumerate(found)],
@@ -192,7 +201,34 @@ def content():
         ('an entry with a group', head + b'\x4a\x02\x0b\x0c'),
         ('a length beyond all bounds', head + b'\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01'),
     ]
-    return {'good': [one(*b) for b in bodies], 'refused': refused(kf.content_root, cases)}
+    two = protobuf(record_pb.Body(seed=seed, clock=5, worker='ann'))
+
+    def with_ref(**other):
+        r = pb.Ref.FromString(protobuf(ref))
+        for name, value in other.items():
+            setattr(r, name, value)
+        return protobuf(record_pb.Body(seed=seed, clock=5, deps=[r]))
+
+    not_bodies = [
+        ('empty', b''), ('no seed', two[34:]), ('two seeds', head + two),
+        ('a seed of 31 bytes', b'\x0a\x1f' + seed[:31] + two[34:]),
+        ('a seed that is a number', b'\x08\x01' + two[34:]), ('no clock', head),
+        ('two clocks', two + b'\x10\x05'), ('entries that are a number', two + b'\x48\x01'),
+        ('257 entries', two + b'\x4a\x00' * 257),
+        ('65 deps', protobuf(record_pb.Body(seed=seed, clock=5, deps=[ref] * 65))),
+        ('text that is not UTF-8', head + b'\x10\x05\x1a\x01\xff'),
+        ('an overlong form', head + b'\x10\x05\x1a\x02\xc0\x80'),
+        ('a surrogate', head + b'\x10\x05\x1a\x03\xed\xa0\x80'),
+        ('text with a zero byte', head + b'\x10\x05\x1a\x03a\0b'),
+        ('a dep with an author of 15 bytes', with_ref(author=bytes(15))),
+        ('a dep on seq 0', with_ref(seq=0)),
+        ('a kind of 33 bits', two + b'\x4a\x06\x08\x80\x80\x80\x80\x10'),
+        ('a title twice', two + b'\x4a\x06\x2a\x01a\x2a\x01b'),
+        ('a date of precision 4', two + b'\x4a\x04\x12\x02\x10\x04'),
+        ('what is superseded without its change', two + b'\x4a\x04\x1a\x02\x10\x01'),
+    ]
+    return {'good': [one(*b) for b in bodies], 'refused': refused(kf.content_root, cases),
+            'refused_bodies': refused(kf.body_decode, not_bodies)}
 
 
 def everything(seed, ref):
@@ -484,10 +520,10 @@ def hellos():
             n = sum(1 for f in frames if f['from'] == side)
             sealed = kf.frame_seal(key, n, protobuf(m))
             assert kf.frame_open(key, n, sealed) == protobuf(m)
-            frames.append({'from': side, 'counter': n, 'kind': kind, 'message': protobuf(m),
+            frames.append({'from': side, 'nonce': bytes(4) + kf.be64(n), 'kind': kind, 'message': protobuf(m),
                            'sealed': sealed, 'frame': protobuf(peer_pb.Frame(sealed=sealed))})
     far = kf.frame_seal(session[0], 2**64 - 1, b'last')
-    frames.append({'from': 'small', 'counter': 2**64 - 1, 'kind': None, 'message': b'last',
+    frames.append({'from': 'small', 'nonce': bytes(4) + kf.be64(2**64 - 1), 'kind': None, 'message': b'last',
                    'sealed': far, 'frame': protobuf(peer_pb.Frame(sealed=far))})
     return {'small': sides[0], 'large': sides[1], 'shared': shared, 'frames': frames}
 
