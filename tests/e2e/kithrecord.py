@@ -68,12 +68,12 @@ def chain_before(places):
 
 class Node:
     """A change as the fold sees it. .refs: what it comes after, as (place, id); .entries: for each
-    entry the (place, id, index) that it supersedes or corrects. Both empty if it does not open,
-    and then it is not counted in the state hash."""
+    entry the (place, id, index) that it supersedes or corrects. One that does not open has
+    neither, and no clock: it is not counted in the state hash."""
 
-    def __init__(self, place, change_id, clock, refs, entries=(), counted=True):
+    def __init__(self, place, change_id, clock=None, refs=(), entries=()):
         self.place, self.id, self.clock, self.refs = place, change_id, clock, refs
-        self.entries, self.counted = entries, counted
+        self.entries, self.counted = entries, clock is not None
 
 
 def fold(nodes):
@@ -86,7 +86,10 @@ def fold(nodes):
     before = chain_before(held)
     deps = {p: [r for r, i in n.refs if is_held(r, i)] + ([before[p]] if before[p] else [])
             for p, n in held.items()}
-    ordered = order({p: (n.clock, deps[p]) for p, n in held.items()})
+    clocks = {}
+    for p in sorted(held):
+        clocks[p] = held[p].clock if held[p].counted else clocks.get(before[p], 0)
+    ordered = order({p: (clocks[p], deps[p]) for p in held})
     seen = {}  # place -> {chain: the highest seq among its ancestors and itself}
     for p in ordered:
         mine = {p[:2]: p[2]}
@@ -495,7 +498,7 @@ class Record:
             if c.is_control:
                 nodes.append(Node(c.place, c.id, c.control.clock, control_refs(c.control)))
             elif c.h.key_class != 0:
-                nodes.append(Node(c.place, c.id, 0, [], counted=False))
+                nodes.append(Node(c.place, c.id))
             else:
                 nodes.append(Node(
                     c.place, c.id, c.body.clock,

@@ -15,21 +15,18 @@ static void ids_are_hashes_of_what_they_name(void **state)
 {
 	struct vectors *v = *state;
 	struct hash h;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "ids", "regions"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "ids", "regions")); each_next(&e, &j);) {
 		HASH(v, &h, bytes_of(v, j, "first_card"));
 		same_id(&h, bytes_of(v, j, "id"));
 	}
-	json_array_foreach(vectors_open(v, "ids", "incarnations"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "ids", "incarnations"));
+		each_next(&e, &j);) {
 		HASH(v, &h, bytes_of(v, j, "key"));
 		same_id(&h, bytes_of(v, j, "id"));
 	}
-	json_array_foreach(vectors_open(v, "ids", "records"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "ids", "records")); each_next(&e, &j);) {
 		HASH(v, &h, SPAN_LIT("kith/record/1\0"), bytes_of(v, j, "author"),
 			bytes_of(v, j, "incarnation"), bytes_of(v, j, "random"));
 		same_id(&h, bytes_of(v, j, "id"));
@@ -39,11 +36,9 @@ static void ids_are_hashes_of_what_they_name(void **state)
 static void a_header_decodes_to_its_fields_and_encodes_to_its_bytes(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "header", "good"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "header", "good")); each_next(&e, &j);) {
 		struct span bytes = bytes_of(v, j, "bytes");
 		uint8_t again[HEADER_MAX];
 		struct header h;
@@ -70,11 +65,10 @@ static void a_header_decodes_to_its_fields_and_encodes_to_its_bytes(void **state
 static void any_other_encoding_of_a_header_is_refused(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "header", "refused"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "header", "refused"));
+		each_next(&e, &j);) {
 		struct header h;
 
 		if (wire_header_decode(bytes_of(v, j, "bytes"), &h) <= 0)
@@ -124,35 +118,33 @@ static void a_change_has_its_id_and_its_signature(void **state)
 	struct vectors *v = *state;
 	struct pubkey pub, made;
 	struct secret key;
-	json_t *j;
-	size_t i;
+	const json_t *j;
+	const json_t *run = vectors_open(v, "change", "run");
 
-	json_t *run = vectors_open(v, "change", "run");
 	FIXED(v, v->root, "secret", key);
 	FIXED(v, v->root, "public", pub);
 	assert_int_equal(crypto_sign_public(v->c, &key, &made), 0);
 	same_bytes(SPAN_OF(made), SPAN_OF(pub));
-	json_array_foreach(vectors_open(v, "change", "signed"), i, j)
+	for (struct each e = each_of(field(v->root, "signed")); each_next(&e, &j);)
 		check_change(v, j, &key, &pub);
-	json_array_foreach(run, i, j) check_change(v, j, &key, &pub);
+	for (struct each e = each_of(run); each_next(&e, &j);)
+		check_change(v, j, &key, &pub);
 }
 
 static void a_run_is_linked_and_its_last_change_alone_is_signed(void **state)
 {
 	struct vectors *v = *state;
-	json_t *run = vectors_open(v, "change", "run"), *j;
+	const json_t *run = vectors_open(v, "change", "run"), *j;
 	struct span before = bytes_of(v, json_array_get(field(v->root, "signed"), 0), "id");
-	size_t i;
 
-	json_array_foreach(run, i, j)
-	{
+	for (struct each e = each_of(run); each_next(&e, &j);) {
 		struct header h;
 
 		assert_int_equal(wire_header_decode(bytes_of(v, j, "header"), &h), 0);
 		same_hash(&h.prev, before);
 		before = bytes_of(v, j, "id");
 		assert_int_equal(bytes_of(v, j, "signature").len,
-			i + 1 == json_array_size(run) ? SIG_LEN : 0);
+			e.n == json_array_size(run) ? SIG_LEN : 0);
 	}
 }
 
@@ -195,11 +187,9 @@ static int check_leaf(void *ctx, const struct leaf *l)
 static void a_body_has_its_leaves_and_its_content_root(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "content", "good"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "content", "good")); each_next(&e, &j);) {
 		struct leaves s = {
 			.v = v, .expected = field(j, "leaves"), .seed = bytes_of(v, j, "seed")
 		};
@@ -221,11 +211,10 @@ static void a_body_has_its_leaves_and_its_content_root(void **state)
 static void a_canonical_body_encodes_to_its_bytes_again(void **state)
 {
 	struct vectors *v = *state;
-	size_t i, canonical = 0;
-	json_t *j;
+	size_t canonical = 0;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "content", "good"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "content", "good")); each_next(&e, &j);) {
 		struct span bytes = bytes_of(v, j, "body"), again;
 		struct body b;
 
@@ -250,11 +239,10 @@ static int any_leaf(void *ctx, const struct leaf *l)
 static void what_is_no_encoding_has_no_leaves(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "content", "refused"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "content", "refused"));
+		each_next(&e, &j);) {
 		if (wire_body_leaves(bytes_of(v, j, "bytes"), any_leaf, NULL) !=
 			WIRE_E_MALFORMED)
 			fail_msg("taken: %s", why_of(j));
@@ -265,11 +253,10 @@ static void what_is_no_body_is_refused(void **state)
 {
 	struct vectors *v = *state;
 	struct body b;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "content", "refused_bodies"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "content", "refused_bodies"));
+		each_next(&e, &j);) {
 		if (wire_body_decode(bytes_of(v, j, "bytes"), &v->arena, &b) <= 0)
 			fail_msg("taken: %s", why_of(j));
 	}
@@ -278,11 +265,9 @@ static void what_is_no_body_is_refused(void **state)
 static void sealing_with_that_salt_gives_those_bytes_and_they_open(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "seal", "good"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "seal", "good")); each_next(&e, &j);) {
 		struct span plain = pattern(v, number_of(j, "plain_len"));
 		struct span context = bytes_of(v, j, "context");
 		struct span begin = bytes_of(v, j, "sealed");
@@ -311,11 +296,9 @@ static void sealing_with_that_salt_gives_those_bytes_and_they_open(void **state)
 static void what_was_not_sealed_so_does_not_open(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "seal", "refused"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "seal", "refused")); each_next(&e, &j);) {
 		struct span sealed = bytes_of(v, j, "sealed");
 		uint8_t *opened = arena_alloc(&v->arena, sealed.len + 1);
 		struct secret key;
@@ -349,11 +332,9 @@ static void a_body_is_padded_to_the_next_power_of_two_and_unpadded(void **state)
 {
 	struct vectors *v = *state;
 	struct span padded, body, too_long;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "pad", "good"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "pad", "good")); each_next(&e, &j);) {
 		struct span plain = pattern(v, number_of(j, "body_len"));
 		struct span begin = bytes_of(v, j, "padded");
 		struct hash h;
@@ -374,11 +355,9 @@ static void other_padding_is_refused(void **state)
 {
 	struct vectors *v = *state;
 	struct span body;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "pad", "refused"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "pad", "refused")); each_next(&e, &j);) {
 		if (wire_body_unpad(bytes_of(v, j, "bytes"), &body) <= 0)
 			fail_msg("taken: %s", why_of(j));
 	}
@@ -387,11 +366,10 @@ static void other_padding_is_refused(void **state)
 static void key_commitments_and_wraps_are_those_of_the_vectors(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "keys", "commitments"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "keys", "commitments"));
+		each_next(&e, &j);) {
 		uint8_t numbers[8];
 		struct writer w = writer_of(numbers, sizeof(numbers));
 		struct hash h;
@@ -402,8 +380,7 @@ static void key_commitments_and_wraps_are_those_of_the_vectors(void **state)
 			SPAN_OF(numbers), bytes_of(v, j, "key"));
 		same_hash(&h, bytes_of(v, j, "commitment"));
 	}
-	json_array_foreach(vectors_open(v, "keys", "wraps"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "keys", "wraps")); each_next(&e, &j);) {
 		struct span info = bytes_of(v, j, "info");
 		struct secret own, key, got;
 		struct pubkey pub;
@@ -424,11 +401,9 @@ static void key_commitments_and_wraps_are_those_of_the_vectors(void **state)
 static void another_wrap_gives_no_key(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "keys", "refused"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "keys", "refused")); each_next(&e, &j);) {
 		struct secret own, got;
 		struct pubkey pub;
 		uint8_t wrap[WRAP_LEN];

@@ -34,27 +34,25 @@ static void check_newest(struct vectors *v, const json_t *j, const struct card *
 static void check_cards(struct vectors *v, const json_t *j, const struct bundle *b)
 {
 	const json_t *cards = field(j, "cards"), *signed_card;
-	size_t i;
 
 	assert_int_equal(b->n_cards, json_array_size(cards));
-	json_array_foreach(cards, i, signed_card)
-	{
+	for (struct each e = each_of(cards); each_next(&e, &signed_card);) {
 		struct span again;
 		struct pubkey root;
 		struct card c;
 		struct sig sig;
 
-		same_bytes(b->cards[i].bytes, bytes_of(v, signed_card, "card"));
-		same_bytes(b->cards[i].signature, bytes_of(v, signed_card, "signature"));
+		same_bytes(b->cards[e.n - 1].bytes, bytes_of(v, signed_card, "card"));
+		same_bytes(b->cards[e.n - 1].signature, bytes_of(v, signed_card, "signature"));
 		FIXED(v, signed_card, "root_key", root);
 		FIXED(v, signed_card, "signature", sig);
 		assert_int_equal(crypto_verify(v->c, &root, SPAN_LIT("kith/card/1\0"),
-					 b->cards[i].bytes, &sig),
+					 b->cards[e.n - 1].bytes, &sig),
 			0);
-		assert_int_equal(wire_card_decode(b->cards[i].bytes, &c), 0);
+		assert_int_equal(wire_card_decode(b->cards[e.n - 1].bytes, &c), 0);
 		assert_int_equal(wire_card_encode(&c, &v->arena, &again), 0);
-		same_bytes(again, b->cards[i].bytes);
-		if (i + 1 == b->n_cards)
+		same_bytes(again, b->cards[e.n - 1].bytes);
+		if (e.n == b->n_cards)
 			check_newest(v, field(j, "newest"), &c);
 	}
 }
@@ -62,11 +60,9 @@ static void check_cards(struct vectors *v, const json_t *j, const struct bundle 
 static void a_bundle_decodes_to_its_cards_and_encodes_to_its_bytes(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "card", "good"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "card", "good")); each_next(&e, &j);) {
 		struct span bytes = bytes_of(v, j, "bundle"), again;
 		struct incarnations l;
 		struct bundle b;
@@ -89,11 +85,9 @@ static void a_bundle_decodes_to_its_cards_and_encodes_to_its_bytes(void **state)
 static void a_bundle_proves_the_region_that_it_is_of(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "card", "good"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "card", "good")); each_next(&e, &j);) {
 		char shown[FINGERPRINT_TEXT_LEN];
 		struct checked_card card;
 		struct why why = { 0 };
@@ -113,11 +107,9 @@ static void a_bundle_proves_the_region_that_it_is_of(void **state)
 static void a_bundle_that_does_not_prove_itself_is_refused(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "card", "refused"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "card", "refused")); each_next(&e, &j);) {
 		struct checked_card card;
 		struct why why = { 0 };
 
@@ -183,11 +175,9 @@ static void every_kind_of_control_body_decodes_and_encodes(void **state)
 {
 	struct vectors *v = *state;
 	uint32_t kinds = 0;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "control", "good"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "control", "good")); each_next(&e, &j);) {
 		struct span bytes = bytes_of(v, j, "bytes"), again;
 		struct control c;
 
@@ -203,11 +193,10 @@ static void every_kind_of_control_body_decodes_and_encodes(void **state)
 static void a_kind_of_the_future_is_known_to_be_unknown(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "control", "unknown"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "control", "unknown"));
+		each_next(&e, &j);) {
 		struct control c;
 
 		assert_int_equal(
@@ -220,11 +209,10 @@ static void a_kind_of_the_future_is_known_to_be_unknown(void **state)
 static void a_control_body_that_is_none_is_refused(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "control", "refused"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "control", "refused"));
+		each_next(&e, &j);) {
 		struct control c;
 
 		if (wire_control_decode(bytes_of(v, j, "bytes"), &v->arena, &c) <= 0)
@@ -316,11 +304,9 @@ static void both_sides_agree_on_the_session_keys(void **state)
 static void frames_are_sealed_under_the_key_of_their_side_and_their_counter(void **state)
 {
 	struct vectors *v = *state;
-	json_t *j;
-	size_t i;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "hello", "frames"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "hello", "frames")); each_next(&e, &j);) {
 		const char *from = json_string_value(field(j, "from"));
 		struct span plain = bytes_of(v, j, "message"),
 			    sealed = bytes_of(v, j, "sealed");
@@ -360,11 +346,10 @@ static void every_message_decodes_and_encodes(void **state)
 		{ "reconcile", MSG_RECONCILE }, { "get", MSG_GET }, { "changes", MSG_CHANGES },
 		{ "none", MSG_CHANGES } };
 	struct vectors *v = *state;
-	size_t i, met = 0;
-	json_t *j;
+	size_t met = 0;
+	const json_t *j;
 
-	json_array_foreach(vectors_open(v, "hello", "frames"), i, j)
-	{
+	for (struct each e = each_of(vectors_open(v, "hello", "frames")); each_next(&e, &j);) {
 		const char *name = json_string_value(field(j, "kind"));
 		struct span bytes = bytes_of(v, j, "message"), again;
 		struct message m;

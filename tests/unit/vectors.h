@@ -87,6 +87,24 @@ static inline json_t *vectors_open(struct vectors *v, const char *file, const ch
 	return field(v->root, name);
 }
 
+/* One element of a list after the other: for (struct each e = each_of(list); each_next(&e,
+ * &j);) */
+struct each {
+	const json_t *list;
+	size_t n; /* of the element, from 1 */
+};
+
+static inline struct each each_of(const json_t *list)
+{
+	return (struct each){ .list = list };
+}
+
+static inline bool each_next(struct each *e, const json_t **ret)
+{
+	*ret = json_array_get(e->list, e->n++);
+	return *ret != NULL;
+}
+
 static inline struct span hex_of(struct vectors *v, const json_t *text)
 {
 	size_t len = json_string_length(text) / 2;
