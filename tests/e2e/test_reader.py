@@ -406,6 +406,12 @@ class Reader(unittest.TestCase):
 
 
 class Formats(unittest.TestCase):
+    def test_the_golden_vectors_are_what_the_text_gives(self):
+        done = subprocess.run([sys.executable, os.path.join(os.path.dirname(READER),
+                                                            'make_vectors.py'), '--check'],
+                              stdout=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
     def test_rfc_9180_a_2_1_base_mode(self):
         """The key encapsulation and the first message of appendix A.2.1."""
         secret = bytes.fromhex(
