@@ -53,7 +53,7 @@ static SCHEMA(manifest);
 /* What our struct has no mark for. */
 struct marked {
 	struct control c;
-	bool genesis, circle, last;
+	bool genesis, circle, last, to;
 };
 
 static const struct slot genesis_slots[] = {
@@ -105,7 +105,7 @@ static const struct slot control_slots[] = {
 	REF(WITHDRAW, withdraw),
 	SLOT_WHOLE(GENESIS, struct marked, genesis, genesis),
 	SLOT_WHOLE(CIRCLE, struct marked, circle, circle),
-	SLOT(TO, FIXED, 0, struct marked, c.to),
+	SLOT(TO, FIXED, SLOT_HAS, struct marked, c.to, .has = offsetof(struct marked, to)),
 	SLOT(CODE, U32, 0, struct marked, c.code, .lo = 1),
 	SLOT(MANIFEST, SUB, SLOT_HAS, struct marked, c.manifest,
 		.has = offsetof(struct marked, c.has_manifest), .sub = &manifest_schema),
@@ -225,5 +225,6 @@ int wire_control_encode(const struct control *c, struct arena *a, struct span *r
 	m.genesis = c->kind == CONTROL_GENESIS;
 	m.circle = c->kind == CONTROL_CIRCLE;
 	m.last = c->kind == CONTROL_CLOSE;
+	m.to = c->kind == CONTROL_OFFER;
 	return schema_encode(&control_schema, &m, a, ret);
 }

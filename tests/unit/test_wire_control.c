@@ -316,14 +316,14 @@ static void repeated_fields_end_at_their_limits(void **state)
 	(void)state;
 	const struct {
 		enum control_kind kind;
-		uint64_t outer, number;
 		int most;
+		uint64_t outer, number;
 	} limits[] = {
-		{ CONTROL_OFFER, MANIFEST, 1, 256 },
-		{ CONTROL_OFFER, MANIFEST, 3, 64 },
-		{ CONTROL_OFFER, MANIFEST, 4, 256 },
-		{ CONTROL_CIRCLE, CIRCLE, 1, 64 },
-		{ CONTROL_CIRCLE, CIRCLE, 2, 64 },
+		{ CONTROL_OFFER, 256, MANIFEST, 1 },
+		{ CONTROL_OFFER, 64, MANIFEST, 3 },
+		{ CONTROL_OFFER, 256, MANIFEST, 4 },
+		{ CONTROL_CIRCLE, 64, CIRCLE, 1 },
+		{ CONTROL_CIRCLE, 64, CIRCLE, 2 },
 	};
 	for (size_t i = 0; i < COUNT(limits); i++) {
 		for (int more = 0; more < 2; more++) {

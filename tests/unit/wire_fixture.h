@@ -162,15 +162,15 @@ static void no_unknown_fields(const ProtobufCMessage *m)
 		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
 		if (f->type != PROTOBUF_C_TYPE_MESSAGE)
 			continue;
-		const uint8_t *at = (const uint8_t *)m + f->offset;
+		const uint8_t *at = (const uint8_t *)m + f->offset, *elements = at;
 		size_t n = 1;
 		if (f->label == PROTOBUF_C_LABEL_REPEATED) {
 			memcpy(&n, (const uint8_t *)m + f->quantifier_offset, sizeof(n));
-			memcpy(&at, at, sizeof(at));
+			memcpy(&elements, at, sizeof(elements));
 		}
 		for (size_t k = 0; k < n; k++) {
 			const ProtobufCMessage *sub;
-			memcpy(&sub, at + k * sizeof(sub), sizeof(sub));
+			memcpy(&sub, elements + k * sizeof(sub), sizeof(sub));
 			if (sub)
 				no_unknown_fields(sub);
 		}
