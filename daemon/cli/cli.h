@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * kithctl
+ *
+ * One run of kithctl: what was given, the connection, and how things are shown. A verb's
+ * function returns 0, one of the exits below (it has said why), or < 0 when memory or OpenSSL
+ * failed.
+ */
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include <kith/arena.h>
+#include <kith/base.h>
+#include <kith/control.h>
+#include <kith/crypto.h>
+#include <kith/ctl.h>
+#include <kith/err.h>
+
+/* Exit codes, as kithctl(1) lists them. */
+enum {
+	CLI_DONE,
+	CLI_FAILED, /* refused, or it did not work */
+	CLI_USAGE,
+	CLI_ABSENT, /* kithd does not run, or may not be spoken to */
+	CLI_LOST,   /* interrupted, or the connection broke */
+};
+
+enum opt {
+#define OPTION(id, name, letter, arg, help) OPT_##id,
+#include "daemon/cli/options.def"
+#undef OPTION
+	OPT_COUNT
+};
+
+struct cli;
+struct command {
+	uint32_t number;   /* enum verb; 0: offline */
+	const char *words; /* "record list" */
+	const char *takes; /* "RECORD --out FILE": for people */
+	const char *help;  /* one line */
+	const char *more;  /* a paragraph, or NULL */
+	int (*run)(struct cli *c);
+	uint64_t options;   /* a bit per enum opt, besides the common ones */
+	size_t least, most; /* words after the verb */
+};
+extern const struct command verbs[];
+extern const size_t n_verbs;
+#define OPT_BIT(id) (UINT64_C(1) << OPT_##id)
+extern const uint64_t options_common;
+
+struct cli {
+	const struct command *verb;
+	const char *given[OPT_COUNT]; /* NULL: not given; "" when it takes no argument */
+	const char **endpoints;
+	size_t n_endpoints;
+	char **words; /* after the verb */
+	size_t n_words;
+	bool json, colour;
+	struct arena arena; /* for the whole run */
+	struct ctl_client *link;
+	uint32_t asked; /* the latest request's id */
+};
+
+static inline bool cli_has(const struct cli *c, enum opt o)
+{
+	return c->given[o] != NULL;
+}
+/* "kithctl: ..." on standard error, foreign bytes escaped. Returns .code. */
+int cli_say(int code, const char *fmt, ...) PRINTF(2, 3);
+/* A whole number from .least to .most, or a usage error. Not given: *ret stays. */
+MUST_USE int cli_number(
+	const struct cli *c, enum opt o, uint64_t least, uint64_t most, uint64_t *ret);
+void json_drop(json_t **j); /* for CLEANUP */
+void file_drop(FILE **f);
+
+/* args.c: options and words. *ret_stop: there is nothing more to do. */
+MUST_USE int args_read(struct cli *c, int argc, char **argv, bool *ret_stop);
+/* Which of enum opt is missing: says so and gives CLI_USAGE. */
+MUST_USE int args_need(const struct cli *c, enum opt o);
+
+/* term.c: what a terminal may see. */
+enum safe { SAFE_LINE, SAFE_LINES /* line ends stay */ };
+/* Text that may hold anything, with everything that moves a cursor or turns writing round made
+ * visible (\x1b, \u202e). In the arena; NULL when memory is out. */
+MUST_USE char *safe_text(struct arena *a, struct span text, enum safe how);
+bool safe_utf8(struct span text); /* valid UTF-8; NUL and controls are */
+#define SHORT_TEXT 32
+char *age_text(uint64_t ms, char into[SHORT_TEXT]);     /* "3 min", "2 days" */
+char *size_text(uint64_t bytes, char into[SHORT_TEXT]); /* "1.4 GiB" */
+uint64_t wall_ms(void);
+uint64_t clock_ms(void); /* monotonic */
+/* The first words of an answer on standard input are yes. */
+bool term_yes(const char *question);
+
+/* progress.c: a bar on a terminal, a line every tenth elsewhere. Always on standard error. */
+struct progress {
+	const char *what;
+	uint64_t done, of, began, drawn;
+	unsigned tenth; /* of plain lines */
+	bool bar;
+};
+struct progress progress_begin(const char *what, uint64_t of);
+void progress_set(struct progress *p, uint64_t done);
+void progress_end(struct progress *p); /* clears the bar */
+/* "importing 1200 of 5000 (24 %), 300/s, 12 s left". Returns .into. */
+char *progress_text(
+	const char *what, uint64_t done, uint64_t of, uint64_t ms, char *into, size_t room);
+
+/* card_text.c: a bundle as text that survives a mail. */
+#define CARD_TEXT_MAX 16384
+enum { CARD_TEXT_E_BAD = 1 };
+MUST_USE int card_text_parse(
+	struct span text, struct arena *a, struct span *ret, struct why *why);
+/* With "Region: " and "Fingerprint: " above. NUL-terminated, in the arena; NULL: no memory. */
+MUST_USE char *card_text_make(
+	struct arena *a, const char *name, const char *fingerprint, struct span bundle);
+MUST_USE char *base64_text(struct arena *a, struct span bytes);
+
+/* json.c: a Reply as a tree, with the names of control.proto. */
+/* 0, WIRE_E_MALFORMED, -ENOMEM. Without data, which is bytes for the caller. */
+MUST_USE int json_reply(struct span bytes, struct arena *a, json_t **ret);
+/* Add a later reply of the same request: lists grow (.latest: are replaced), the rest is
+ * replaced. Drops .more. */
+MUST_USE int json_merge(json_t *into, json_t *more, bool latest);
+MUST_USE int json_out(const struct cli *c, const json_t *j);
+/* The text of a member, "" when it is not there. */
+const char *json_text(const json_t *object, const char *key);
+uint64_t json_number(const json_t *object, const char *key);
+MUST_USE json_t *json_bytes(struct arena *a, struct span bytes); /* text, or {"base64": ...} */
+
+/* ask.c: requests and their replies. */
+struct ask {
+	void *ctx;
+	bool latest;                               /* follow: keep the latest of each list */
+	int (*piece)(void *ctx, struct span data); /* NULL: not wanted */
+	int (*progress)(void *ctx, const struct reply_head *h); /* NULL: not shown */
+};
+/* Who asks and how: worker, role, purpose, dry run, the verb's number. */
+struct ctl_request ask_request(struct cli *c);
+/* One request, all its replies, one tree. .how may be NULL. */
+MUST_USE int ask(struct cli *c, struct ctl_request *r, const struct ask *how, json_t **ret);
+
+/* Many requests, a few under way at once. */
+#define ASK_WINDOW 4
+enum { ASK_END = 100 }; /* beside the exits */
+struct ask_many {
+	void *ctx;
+	/* 0 and *ret (everything it points to in .a), ASK_END, < 0, or an exit. */
+	int (*next)(void *ctx, struct arena *a, struct ctl_request *ret);
+	/* One whole answer, in the order of the requests. Borrowed. */
+	int (*answered)(void *ctx, const json_t *reply);
+};
+MUST_USE int ask_each(struct cli *c, const struct ask_many *m);
+
+/* show.c: trees as tables and blocks. */
+enum form {
+	FORM_TEXT,
+	FORM_ID,
+	FORM_NUMBER,
+	FORM_SIZE,
+	FORM_WHEN,
+	FORM_AGE,
+	FORM_FLAG,
+	FORM_LIST,
+	FORM_FIRST /* of a list */
+};
+struct column {
+	const char *key, *header;
+	enum form form;
+	bool cut;   /* gives way on a narrow terminal */
+	bool paint; /* in the colour of its word */
+};
+/* The list under .key, or one line saying .none. */
+MUST_USE int show_table(struct cli *c, const json_t *reply, const char *key, const char *none,
+	const struct column *cols, size_t n);
+/* "key: value", leaving out what is not there. */
+MUST_USE int show_block(
+	struct cli *c, const json_t *object, const struct column *cols, size_t n);
+MUST_USE int show_made(struct cli *c, const json_t *reply, const char *done);
+MUST_USE int show_seen(struct cli *c, const json_t *reply);
+/* With --json .list is there even when it is empty. NULL: no list. */
+MUST_USE int show_json(struct cli *c, json_t *reply, const char *list);
+
+/* file.c: files that appear whole or not at all. */
+/* At most .most bytes, into the arena. "-" is standard input. */
+MUST_USE int file_read(struct cli *c, const char *path, size_t most, struct span *ret);
+struct new_file {
+	FILE *f;
+	char *path, *temporary;
+};
+MUST_USE int new_file_open(struct cli *c, const char *path, struct new_file *ret);
+MUST_USE int new_file_keep(struct new_file *n); /* flush, refuse to overwrite, name it */
+void new_file_drop(struct new_file *n);         /* for CLEANUP: removes what was not kept */
+
+/* --config, or the usual file, or the defaults. */
+struct conf;
+MUST_USE int cli_conf(struct cli *c, struct conf *ret);
+
+/* The kernel's chance; NULL after saying why not. */
+MUST_USE struct crypto *cli_crypto(void);
+void crypto_drop(struct crypto **c);
+
+/* The verbs. */
+int verb_status(struct cli *c);
+int verb_region_init(struct cli *c);
+int verb_region_card(struct cli *c);
+int verb_peer_add(struct cli *c);
+int verb_peers(struct cli *c);
+int verb_record_list(struct cli *c);
+int verb_record_show(struct cli *c);
+int verb_record_timeline(struct cli *c);
+int verb_record_new(struct cli *c);
+int verb_record_append(struct cli *c);
+int verb_record_export(struct cli *c);
+int verb_circle(struct cli *c);
+int verb_custody(struct cli *c);
+int verb_import(struct cli *c);
+int verb_move_offer(struct cli *c);
+int verb_move_accept(struct cli *c);
+int verb_move_decline(struct cli *c);
+int verb_move_withdraw(struct cli *c);
+int verb_move_list(struct cli *c);
+int verb_move_show(struct cli *c);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Moves
+ *
+ * Offer, accept, decline, withdraw, and watching one: how much of what the manifest names has
+ * come, and who is waited for. Reasons and codes are those of <kith/reasons.def>.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "daemon/cli/cli.h"
+
+struct reason {
+	uint32_t number;
+	const char *name, *text;
+};
+static const struct reason reasons[] = {
+#define REASON(number, name, text) { number, name, text },
+#include <kith/reasons.def>
+#undef REASON
+};
+static const struct reason declines[] = {
+#define DECLINE(number, name, text) { number, name, text },
+#include <kith/reasons.def>
+#undef DECLINE
+};
+
+static struct span span_of(const char *text)
+{
+	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
+}
+
+/* By number or by name. */
+static int choose(
+	const char *text, const struct reason *all, size_t n, const char *what, uint32_t *ret)
+{
+	char *end = NULL;
+	unsigned long number = strtoul(text, &end, 10);
+
+	for (size_t i = 0; i < n; i++)
+		if ((*text && !*end && number == all[i].number) ||
+			strcasecmp(text, all[i].name) == 0) {
+			*ret = all[i].number;
+			return 0;
+		}
+	(void)cli_say(0, "\"%s\" is no %s; there is", text, what);
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(stderr, "  %" PRIu32 "  %-15s %s\n", all[i].number, all[i].name,
+			all[i].text);
+
+	return CLI_USAGE;
+}
+
+static struct ctl_request move_request(struct cli *c)
+{
+	struct ctl_request r = ask_request(c);
+
+	r.record = span_of(c->words[0]);
+	r.text = span_of(c->given[OPT_TEXT]);
+	return r;
+}
+
+static const struct column cols[] = {
+	{ "record", "RECORD", FORM_ID, false, false },
+	{ "alias", "ALIAS", FORM_TEXT, true, false },
+	{ "from", "FROM", FORM_TEXT, false, false },
+	{ "to", "TO", FORM_TEXT, false, false },
+	{ "state", "STATE", FORM_TEXT, false, true },
+	{ "reason", "REASON", FORM_TEXT, false, false },
+	{ "held", "HELD", FORM_NUMBER, false, false },
+	{ "of", "OF", FORM_NUMBER, false, false },
+	{ "since_ms", "SINCE", FORM_WHEN, false, false },
+	{ "waits_for", "WAITS FOR", FORM_TEXT, true, false },
+	{ "worker", "WORKER", FORM_TEXT, true, false },
+};
+
+/* One that changes something: say what was done, and how the move stands. */
+static int change(struct cli *c, struct ctl_request *r, const char *done)
+{
+	json_t *reply CLEANUP(json_drop) = NULL;
+	int rc;
+
+	if (!done)
+		return err_new(-ENOMEM);
+	rc = ask(c, r, NULL, &reply);
+	if (rc != 0)
+		return rc;
+	if (c->json)
+		return show_json(c, reply, NULL);
+	rc = show_made(c, reply, done);
+	if (rc == 0 && json_array_size(json_object_get(reply, "moves")) > 0)
+		rc = show_table(c, reply, "moves", "", cols, COUNT(cols));
+
+	return rc;
+}
+
+int verb_move_offer(struct cli *c)
+{
+	struct ctl_request r = move_request(c);
+
+	if (args_need(c, OPT_TO) != 0 || args_need(c, OPT_REASON) != 0)
+		return CLI_USAGE;
+	if (choose(c->given[OPT_REASON], reasons, COUNT(reasons), "reason", &r.code) != 0)
+		return CLI_USAGE;
+	r.peer = span_of(c->given[OPT_TO]);
+
+	return change(c, &r,
+		arena_text(&c->arena, "offered %s to %s", c->words[0], c->given[OPT_TO]));
+}
+
+int verb_move_accept(struct cli *c)
+{
+	struct ctl_request r = move_request(c);
+	struct entry worker = { .kind = ENTRY_WORKER, .has_worker = true };
+
+	if (args_need(c, OPT_WORKER) != 0)
+		return CLI_USAGE;
+	worker.worker.name = span_of(c->given[OPT_WORKER]);
+	worker.worker.role = span_of(c->given[OPT_WORKER_ROLE]);
+	worker.worker.team = span_of(c->given[OPT_TEAM]);
+	r.entries = &worker;
+	r.n_entries = 1;
+
+	return change(c, &r,
+		arena_text(&c->arena, "responsible for %s; %s takes the child up", c->words[0],
+			c->given[OPT_WORKER]));
+}
+
+int verb_move_decline(struct cli *c)
+{
+	struct ctl_request r = move_request(c);
+
+	if (args_need(c, OPT_CODE) != 0 || choose(c->given[OPT_CODE], declines, COUNT(declines),
+						   "code of a refusal", &r.code) != 0)
+		return CLI_USAGE;
+	if (r.code == declines[COUNT(declines) - 1].number && args_need(c, OPT_TEXT) != 0)
+		return CLI_USAGE;
+
+	return change(c, &r, arena_text(&c->arena, "declined %s", c->words[0]));
+}
+
+int verb_move_withdraw(struct cli *c)
+{
+	struct ctl_request r = move_request(c);
+
+	return change(c, &r, arena_text(&c->arena, "withdrew the offer of %s", c->words[0]));
+}
+
+int verb_move_list(struct cli *c)
+{
+	struct ctl_request r = ask_request(c);
+	json_t *reply CLEANUP(json_drop) = NULL;
+	int rc = ask(c, &r, NULL, &reply);
+
+	if (rc != 0)
+		return rc;
+	if (c->json)
+		return show_json(c, reply, "moves");
+	rc = show_table(c, reply, "moves", "no moves", cols, COUNT(cols));
+
+	return rc != 0 ? rc : show_seen(c, reply);
+}
+
+/* Following, where there is no terminal: a line an event, so that a script can wait for one. */
+static int follow_line(void *ctx, const struct reply_head *h)
+{
+	const struct cli *c = ctx;
+	FILE *to = c->json ? stderr : stdout;
+
+	(void)fprintf(
+		to, "held %" PRIu64 " of %" PRIu64 "\n", h->progress_done, h->progress_of);
+	return fflush(to) == 0 ? 0 : cli_say(CLI_FAILED, "nobody reads what is followed");
+}
+
+int verb_move_show(struct cli *c)
+{
+	static const struct column block[] = {
+		{ "record", "record", FORM_ID, false, false },
+		{ "alias", "alias", FORM_TEXT, false, false },
+		{ "term", "term", FORM_NUMBER, false, false },
+		{ "from", "from", FORM_TEXT, false, false },
+		{ "to", "to", FORM_TEXT, false, false },
+		{ "state", "state", FORM_TEXT, false, true },
+		{ "reason", "reason", FORM_TEXT, false, false },
+		{ "code", "code", FORM_TEXT, false, false },
+		{ "held", "held", FORM_NUMBER, false, false },
+		{ "of", "of", FORM_NUMBER, false, false },
+		{ "since_ms", "since", FORM_WHEN, false, false },
+		{ "waits_for", "waits for", FORM_TEXT, false, false },
+		{ "worker", "worker", FORM_TEXT, false, false },
+	};
+	struct ctl_request r = move_request(c);
+	json_t *reply CLEANUP(json_drop) = NULL;
+	const json_t *moves;
+	struct ask how = { .ctx = c, .latest = cli_has(c, OPT_FOLLOW) };
+	int rc;
+
+	r.follow = cli_has(c, OPT_FOLLOW);
+	if (r.follow && (!isatty(STDERR_FILENO) || !isatty(STDOUT_FILENO)))
+		how.progress = follow_line;
+	rc = ask(c, &r, &how, &reply);
+	if (rc != 0)
+		return rc;
+	if (c->json)
+		return show_json(c, reply, "moves");
+	moves = json_object_get(reply, "moves");
+	if (json_array_size(moves) == 0)
+		(void)printf("no move of %s\n", c->words[0]);
+	for (size_t i = 0; i < json_array_size(moves) && rc == 0; i++)
+		rc = show_block(c, json_array_get(moves, i), block, COUNT(block));
+
+	return rc != 0 ? rc : show_seen(c, reply);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Regions: this one's card and state, and the peers
+ *
+ * Trust begins here, with a fingerprint that two people compare. The card is checked before
+ * anybody is asked, so that what is shown is what is sent.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <kith/node.h>
+
+#include "daemon/cli/cli.h"
+
+int verb_status(struct cli *c)
+{
+	static const struct column cols[] = {
+		{ "name", "region", FORM_TEXT, false, false },
+		{ "region", "id", FORM_ID, false, false },
+		{ "incarnation", "incarnation", FORM_ID, false, false },
+		{ "incarnation_number", "incarnation number", FORM_NUMBER, false, false },
+		{ "version", "version", FORM_TEXT, false, false },
+		{ "state", "state", FORM_TEXT, false, true },
+		{ "link", "link", FORM_TEXT, false, true },
+		{ "listening", "listening", FORM_TEXT, false, false },
+		{ "started_ms", "started", FORM_WHEN, false, false },
+		{ "records", "records", FORM_NUMBER, false, false },
+		{ "custodian_of", "custodian of", FORM_NUMBER, false, false },
+		{ "changes", "changes", FORM_NUMBER, false, false },
+		{ "moves_waiting", "moves waiting", FORM_NUMBER, false, false },
+		{ "peers", "peers", FORM_NUMBER, false, false },
+		{ "peers_live", "peers live", FORM_NUMBER, false, false },
+		{ "wants", "wants", FORM_NUMBER, false, false },
+		{ "oldest_unreplicated_ms", "oldest unreplicated", FORM_AGE, false, false },
+		{ "forks", "forks", FORM_NUMBER, false, false },
+		{ "store_bytes", "store", FORM_SIZE, false, false },
+		{ "store_map_bytes", "store map", FORM_SIZE, false, false },
+		{ "disk_free_bytes", "disk free", FORM_SIZE, false, false },
+		{ "commits", "commits", FORM_NUMBER, false, false },
+		{ "flushes", "flushes", FORM_NUMBER, false, false },
+		{ "verifications", "verifications", FORM_NUMBER, false, false },
+		{ "signatures", "signatures", FORM_NUMBER, false, false },
+	};
+	struct ctl_request r = ask_request(c);
+	json_t *reply CLEANUP(json_drop) = NULL;
+	int rc = ask(c, &r, NULL, &reply);
+
+	if (rc != 0)
+		return rc;
+	if (c->json)
+		return show_json(c, reply, NULL);
+	rc = show_block(c, json_object_get(reply, "status"), cols, COUNT(cols));
+
+	return rc != 0 ? rc : show_seen(c, reply);
+}
+
+int verb_peers(struct cli *c)
+{
+	static const struct column cols[] = {
+		{ "name", "NAME", FORM_TEXT, false, false },
+		{ "region", "REGION", FORM_ID, false, false },
+		{ "state", "STATE", FORM_TEXT, false, true },
+		{ "last_heard_ms", "HEARD", FORM_WHEN, false, false },
+		{ "unsent", "UNSENT", FORM_NUMBER, false, false },
+		{ "wants", "WANTS", FORM_NUMBER, false, false },
+		{ "oldest_unreplicated_ms", "OLDEST", FORM_AGE, false, false },
+		{ "endpoint", "ENDPOINT", FORM_TEXT, true, false },
+		{ "software", "SOFTWARE", FORM_TEXT, true, false },
+		{ "problem", "PROBLEM", FORM_TEXT, true, false },
+	};
+	struct ctl_request r = ask_request(c);
+	json_t *reply CLEANUP(json_drop) = NULL;
+	int rc = ask(c, &r, NULL, &reply);
+
+	if (rc != 0)
+		return rc;
+	if (c->json)
+		return show_json(c, reply, "peers");
+	rc = show_table(c, reply, "peers", "no peers; next: kithctl peer add CARDFILE", cols,
+		COUNT(cols));
+
+	return rc != 0 ? rc : show_seen(c, reply);
+}
+
+/* Check a bundle here, before anybody is asked about it. */
+static int check(struct cli *c, struct span bundle, const char *from, struct checked_card *ret)
+{
+	struct crypto *crypto CLEANUP(crypto_drop) = cli_crypto();
+	struct why why = { "" };
+	int rc;
+
+	if (!crypto)
+		return CLI_FAILED;
+	rc = card_check(crypto, bundle, &c->arena, ret, &why);
+	if (rc < 0)
+		return err_up(rc);
+	if (rc > 0)
+		return cli_say(CLI_FAILED,
+			"%s: the card does not prove itself: %s\n"
+			"  next: ask the other region for a fresh one: kithctl region card",
+			from, why.text);
+
+	return 0;
+}
+
+static json_t *card_json(const struct checked_card *card)
+{
+	char region[ID_TEXT_LEN], print[FINGERPRINT_TEXT_LEN];
+	json_t *endpoints = json_array();
+
+	for (size_t i = 0; i < card->card.n_endpoints; i++)
+		(void)json_array_append_new(endpoints, json_string(card->card.endpoints[i]));
+
+	return json_pack("{s:s, s:s, s:s, s:o}", "region", id_text(&card->region, region),
+		"name", card->card.name, "fingerprint",
+		fingerprint_text(&card->fingerprint, print), "endpoints", endpoints);
+}
+
+/* The pieces of a bundle, which is small, one after the other. */
+struct pieces {
+	uint8_t at[BUNDLE_MAX];
+	size_t n;
+};
+
+static int piece(void *ctx, struct span data)
+{
+	struct pieces *p = ctx;
+
+	if (data.len > sizeof(p->at) - p->n)
+		return cli_say(CLI_FAILED, "kithd gave a card that is too large");
+	memcpy(p->at + p->n, data.at, data.len);
+	p->n += data.len;
+
+	return 0;
+}
+
+static int put_text(struct cli *c, const char *path, const char *text)
+{
+	struct new_file file CLEANUP(new_file_drop) = { 0 };
+	int rc = new_file_open(c, path, &file);
+
+	if (rc != 0)
+		return rc;
+	if (fputs(text, file.f) == EOF)
+		return cli_say(CLI_FAILED, "%s cannot be written: %s", path, strerror(errno));
+
+	return new_file_keep(&file);
+}
+
+int verb_region_card(struct cli *c)
+{
+	struct ctl_request r = ask_request(c);
+	json_t *reply CLEANUP(json_drop) = NULL, *out CLEANUP(json_drop) = NULL;
+	char print[FINGERPRINT_TEXT_LEN];
+	struct checked_card card;
+	struct pieces got = { .n = 0 };
+	const struct ask how = { .ctx = &got, .piece = piece };
+	const char *path = c->given[OPT_OUT], *text;
+	int rc = ask(c, &r, &how, &reply);
+
+	if (rc == 0)
+		rc = check(c, (struct span){ got.at, got.n }, "kithd", &card);
+	if (rc != 0)
+		return rc;
+	text = card_text_make(&c->arena, card.card.name,
+		fingerprint_text(&card.fingerprint, print), (struct span){ got.at, got.n });
+	if (!text)
+		return err_new(-ENOMEM);
+	if (path) {
+		rc = put_text(c, path, text);
+		if (rc != 0)
+			return rc;
+	}
+	if (c->json) {
+		out = card_json(&card);
+		if (!out || json_object_set_new(out, "card", json_string(text)) != 0)
+			return err_new(-ENOMEM);
+		return json_out(c, out);
+	}
+
+	if (!path)
+		(void)fputs(text, stdout);
+	else
+		(void)printf("the card of %s is in %s\nFingerprint: %s\n"
+			     "next: send it to the other region, which runs kithctl peer add; "
+			     "read them "
+			     "the fingerprint by telephone\n",
+			card.card.name, path, print);
+
+	return 0;
+}
+
+/* Whether a person says that the fingerprint is right. */
+static int confirm(struct cli *c, const struct checked_card *card)
+{
+	char region[ID_TEXT_LEN], print[FINGERPRINT_TEXT_LEN];
+	FILE *to = c->json ? stderr : stdout;
+
+	(void)fprintf(to, "     region: %s\n         id: %s\nfingerprint: %s\n",
+		card->card.name, id_text(&card->region, region),
+		fingerprint_text(&card->fingerprint, print));
+	for (size_t i = 0; i < card->card.n_endpoints; i++)
+		(void)fprintf(to, "   endpoint: %s\n", card->card.endpoints[i]);
+	if (c->n_endpoints > 0)
+		(void)fprintf(to, "  to dial: %s (instead)\n", c->endpoints[0]);
+	if (cli_has(c, OPT_YES) || cli_has(c, OPT_DRY_RUN))
+		return 0;
+
+	(void)fflush(to);
+	if (!isatty(STDIN_FILENO))
+		return cli_say(CLI_FAILED, "nobody can be asked whether the fingerprint is "
+					   "right: this is no terminal\n"
+					   "  next: run it on a terminal, or give --yes when "
+					   "the fingerprint was compared "
+					   "elsewhere");
+	if (!term_yes("Does this match what the other region reads to you on the telephone? "
+		      "[y/N]"))
+		return cli_say(CLI_FAILED,
+			"nothing was done\n  next: if it did not match, do not use "
+			"this card, and tell the other region");
+
+	return 0;
+}
+
+int verb_peer_add(struct cli *c)
+{
+	json_t *reply CLEANUP(json_drop) = NULL, *out CLEANUP(json_drop) = NULL;
+	struct ctl_request r = ask_request(c);
+	struct checked_card card;
+	struct why why = { "" };
+	struct span text;
+	int rc;
+
+	if (c->n_endpoints > 1)
+		return cli_say(CLI_USAGE, "one --endpoint: the one to dial");
+	rc = file_read(c, c->words[0], CARD_TEXT_MAX, &text);
+	if (rc == 0)
+		rc = card_text_parse(text, &c->arena, &r.bundle, &why);
+	if (rc != 0)
+		return rc < 0 || !why.text[0] ? rc
+					      : cli_say(CLI_FAILED,
+							"%s: %s\n  next: ask for the file that "
+							"kithctl region card made",
+							c->words[0], why.text);
+	rc = check(c, r.bundle, c->words[0], &card);
+	if (rc == 0)
+		rc = confirm(c, &card);
+	if (rc != 0)
+		return rc;
+
+	if (c->n_endpoints > 0)
+		r.peer_endpoint = (struct span){ (const uint8_t *)c->endpoints[0],
+			strlen(c->endpoints[0]) };
+	rc = ask(c, &r, NULL, &reply);
+	if (rc != 0)
+		return rc;
+	if (c->json) {
+		out = card_json(&card);
+		if (!out || json_object_update(out, reply) != 0)
+			return err_new(-ENOMEM);
+		return json_out(c, out);
+	}
+
+	return show_made(c, reply,
+		arena_text(&c->arena, "%s is trusted; kithd links with it", card.card.name));
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The verbs
+ *
+ * One row each: what it is called, what it takes, and who does it. Words and help of those that
+ * go to kithd are the ones of <kith/control.def>; a test compares them.
+ */
+
+#include "daemon/cli/cli.h"
+
+#define O(id) OPT_BIT(id)
+
+const uint64_t options_common = O(HELP) | O(VERSION) | O(SOCKET) | O(CONFIG) | O(JSON) |
+				O(COLOR) | O(WORKER_ID) | O(ROLE) | O(PURPOSE);
+
+const struct command verbs[] = {
+	{ VERB_STATUS, "status", "", "is anything wrong, since when, what to do", NULL,
+		verb_status, 0, 0, 0 },
+	{ 0, "region init", "NAME --dir DIR", "make a region: keys, store, card; offline",
+		"NAME is 1 to 63 of a-z, 0-9 and -. DIR gets keys/ and store/. The root key "
+		"and the "
+		"next root\nkey go to files of their own: take them away from this machine. "
+		"Everything is made or nothing.",
+		verb_region_init, O(DIR) | O(ENDPOINT) | O(ROOT_OUT) | O(DRY_RUN), 1, 1 },
+	{ VERB_CARD, "region card", "[--out FILE]", "this region's card, to hand to another",
+		NULL, verb_region_card, O(OUT), 0, 0 },
+	{ VERB_PEER_ADD, "peer add", "CARDFILE", "trust a region and link with it",
+		"Shows the fingerprint and asks: compare it by telephone with somebody you "
+		"know at the "
+		"other\nregion. \"-\" reads the card from standard input (needs --yes). "
+		"--endpoint is "
+		"dialled instead\nof what the card says.",
+		verb_peer_add, O(ENDPOINT) | O(YES) | O(DRY_RUN), 1, 1 },
+	{ VERB_PEERS, "peers", "", "the regions that we link with", NULL, verb_peers, 0, 0, 0 },
+	{ VERB_RECORD_LIST, "record list", "[--rec CODE]",
+		"the records held here, one line each", NULL, verb_record_list,
+		O(REC) | O(AFTER) | O(LIMIT), 0, 0 },
+	{ VERB_RECORD_SHOW, "record show", "RECORD", "one record: circle, custody, summary",
+		NULL, verb_record_show, 0, 1, 1 },
+	{ VERB_TIMELINE, "record timeline", "RECORD", "everything that is known, in order",
+		"A line an entry, or with --full all of each.", verb_record_timeline,
+		O(AFTER) | O(LIMIT) | O(FULL), 1, 1 },
+	{ VERB_RECORD_NEW, "record new", "[--authority CODE --child ID]",
+		"make a record for a child",
+		"The authority and its CHILD id are an alias by which the record can be found; "
+		"the "
+		"record's own\nid says nothing about the child.",
+		verb_record_new, O(AUTHORITY) | O(CHILD) | O(DRY_RUN), 0, 0 },
+	{ VERB_APPEND, "record append", "RECORD --note TEXT | --notes-from FILE",
+		"add entries to a record",
+		"One note, with a --title if there is one, or a file with one note a line "
+		"(\"-\": "
+		"standard\ninput), which is sent in batches.",
+		verb_record_append,
+		O(NOTE) | O(TITLE) | O(NOTES) | O(BATCH) | O(DATE) | O(DRY_RUN), 1, 1 },
+	{ VERB_EXPORT, "record export", "RECORD --out FILE",
+		"the whole record with its proof, to a file",
+		"The file holds the content keys: who has it can read the record. It never "
+		"replaces "
+		"another.",
+		verb_record_export, O(OUT), 1, 1 },
+	{ VERB_IMPORT, "import ssda903", "DIR --authority CODE --year YYYY",
+		"take in a statutory return",
+		"Reads every *.csv in DIR; a table is known by its columns, not by the file's "
+		"name. "
+		"Nothing is\nrepaired, dropped or merged: a row that breaks a rule is kept "
+		"with the "
+		"rule attached. Importing\na return again adds nothing.",
+		verb_import, O(AUTHORITY) | O(YEAR) | O(DRY_RUN), 1, 1 },
+	{ VERB_MOVE_OFFER, "move offer", "RECORD --to PEER --reason REASON",
+		"offer a record and its custody to a region", NULL, verb_move_offer,
+		O(TO) | O(REASON) | O(TEXT) | O(DRY_RUN), 1, 1 },
+	{ VERB_MOVE_ACCEPT, "move accept", "RECORD --worker NAME",
+		"take responsibility, naming the worker who takes the child up",
+		"From this moment this region is responsible; it cannot be taken back.",
+		verb_move_accept, O(WORKER) | O(WORKER_ROLE) | O(TEAM) | O(DRY_RUN), 1, 1 },
+	{ VERB_MOVE_DECLINE, "move decline", "RECORD --code CODE [--text TEXT]",
+		"refuse an offer, with a code",
+		"Codes: 1 not-our-child, 2 no-placement, 3 wrong-region, 4 other (needs "
+		"--text).",
+		verb_move_decline, O(CODE) | O(TEXT) | O(DRY_RUN), 1, 1 },
+	{ VERB_MOVE_WITHDRAW, "move withdraw", "RECORD [--text TEXT]", "take an offer back",
+		NULL, verb_move_withdraw, O(TEXT) | O(DRY_RUN), 1, 1 },
+	{ VERB_MOVE_LIST, "move list", "", "what waits for whom, and since when", NULL,
+		verb_move_list, 0, 0, 0 },
+	{ VERB_MOVE_SHOW, "move show", "RECORD [--follow]",
+		"one move; with follow, until it is settled", NULL, verb_move_show, O(FOLLOW),
+		1, 1 },
+	{ VERB_CIRCLE, "circle", "RECORD", "the regions that may hold a record", NULL,
+		verb_circle, 0, 1, 1 },
+	{ VERB_CUSTODY, "custody", "RECORD", "who was responsible, and when", NULL,
+		verb_custody, 0, 1, 1 },
+};
+const size_t n_verbs = COUNT(verbs);
