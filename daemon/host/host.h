@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Host
+ *
+ * kithd around the node: what holds the store, the keys and the two sockets, and the turn in
+ * which events become writes and then words.
+ */
+
+#include <sys/types.h>
+
+#include <kith/conf.h>
+#include <kith/ctl.h>
+#include <kith/node.h>
+#include <kith/store.h>
+
+#define CLIENTS_MAX     64                         /* of the control socket */
+#define TURN_FRAMES_MAX 256                        /* of one turn, both sockets together */
+#define TURN_KEPT_MAX   ((size_t)8 * 1024 * 1024)  /* bytes of requests kept for a turn */
+#define TURN_MADE_MAX   ((size_t)16 * 1024 * 1024) /* bytes of what a turn has made */
+#define REPLIES_MAX     ((size_t)64 * 1024 * 1024) /* queued for one client */
+#define REPLIES_PAUSE   ((size_t)4 * 1024 * 1024)  /* over it, the client is not read from */
+#define LINK_QUEUE_MAX  ((size_t)32 * 1024 * 1024)
+#define LINK_USER       "kith-link"
+#define BREAKS_MAX      10 /* broken turns within a minute: then kithd ends */
+
+/* A place for a client of the control socket. The name stays with the place, so that a user who
+ * comes again is not looked up again. */
+struct asker {
+	uint64_t client; /* 0: nobody sits here */
+	uid_t uid;
+	char *user;       /* "uid 1000 (jo)" of .uid, or NULL */
+	unsigned waiting; /* requests of past turns without their last reply */
+};
+
+/* One request of the turn under way. */
+struct ask {
+	uint64_t client;
+	struct span bytes;
+};
+
+struct asks {
+	struct ask *v;
+	size_t n, room;
+};
+
+/* The turn under way. Events step one after the other against one view. */
+struct turn {
+	bool open, failed;
+	int result; /* of the step that failed */
+	struct view view;
+	struct arena arena; /* what steps make; until the next turn */
+	struct actions actions;
+	struct arena kept; /* copies of requests, to ask again if the turn is lost */
+	struct asks asks;
+};
+
+struct host {
+	struct conf conf;
+	struct crypto *crypto;
+	struct node_keys keys;
+	struct store *store;
+	struct node *node;
+	uint64_t started_ms;
+
+	struct ctl_server *control, *link;
+	int failed;           /* fatal, met in a handler that cannot return it */
+	uint64_t link_client; /* the kith-link that is served; 0: none */
+	uid_t link_user;
+	bool has_link_user;
+	struct asker askers[CLIENTS_MAX];
+
+	struct turn turn;
+	struct host_figures figures;
+	struct arena scratch; /* of a reply that is looked at */
+	msec figures_at;
+	uint64_t peers, records; /* for the status line */
+	struct id *live;         /* peers in session, as the node told */
+	size_t n_live, room_live;
+	bool news; /* the status line is old */
+
+	msec breaks[BREAKS_MAX]; /* when turns broke, a ring */
+	size_t n_breaks;
+	msec held_until; /* after a lost turn neither links nor ticks come before */
+	unsigned losses; /* lost turns since the last good one that wrote */
+};
+
+/* ---- host.c: keys, store and node ---- */
+
+/* .conf is set, all else zero. Keys and store are opened; no node yet. 0, or 1 with .why. */
+MUST_USE int host_open(struct host *h, struct why *why);
+void host_close(struct host *h); /* keys are wiped; accepts what host_open left half done */
+msec host_now(void);
+uint64_t host_wall(void); /* milliseconds since 1970 */
+/* Figures of the store; read again when something was written or they are a second old. */
+MUST_USE int host_count(struct host *h);
+
+/* ---- keys.c ---- */
+
+/* 0, or CRYPTO_E_BAD with .why. */
+MUST_USE int host_keys_read(struct crypto *c, const struct conf *conf, struct node_keys *ret,
+	struct secret *ret_store, struct why *why);
+void host_keys_done(struct node_keys *k);
+
+/* ---- turn.c ---- */
+
+/* How a turn ended. */
+enum outcome {
+	OUTCOME_DONE,
+	OUTCOME_FULL,    /* the disk or the map */
+	OUTCOME_DAMAGED, /* a row of the store */
+	OUTCOME_BROKEN,  /* ourselves */
+};
+
+/* One event into the turn under way, which is begun if there is none. */
+MUST_USE int turn_step(struct host *h, struct event *e);
+/* Commit, and then carry out what was to be done; or drop it all. < 0: kithd must end. */
+MUST_USE int turn_close(struct host *h, enum outcome *ret);
+/* As close; after a lost turn the node is made anew and who asked is answered. */
+MUST_USE int turn_end(struct host *h);
+bool turn_heavy(const struct host *h); /* enough for one turn */
+/* When the next tick is due; after a lost turn it is held back. */
+msec turn_due(const struct host *h);
+
+/* ---- recover.c ---- */
+
+/* A new node from the store as it is, the one before it freed, and its first tick in a turn of
+ * its own. 0, a verdict of node_new with .why, < 0. */
+MUST_USE int node_begin(struct host *h, struct why *why);
+/* After a lost turn: a new node, no links, and each request of that turn again, alone. */
+MUST_USE int recover(struct host *h, enum outcome outcome, const struct asks *asks);
+
+/* ---- serve.c: the two sockets ---- */
+
+/* .control_fd and .link_fd: listening, or -1 to bind the paths of the configuration. 0, or a
+ * verdict of ctl_server_new with .why. */
+MUST_USE int serve_open(struct host *h, int control_fd, int link_fd, struct why *why);
+void serve_close(struct host *h);
+/* Everything that is there, within the bounds of a turn: one turn, to its end. */
+MUST_USE int serve(struct host *h);
+struct asker *serve_find(struct host *h, uint64_t client); /* NULL: gone */
+/* Close a client, or the kith-link, that a new node knows nothing of. The node does not hear of
+ * it. */
+void serve_drop(struct host *h, struct asker *a);
+void serve_drop_link(struct host *h);
+
+/* ---- loop.c ---- */
+
+/* Until a signal, or until kithd must end: the exit status. .config is read again on SIGHUP. */
+MUST_USE int loop_run(struct host *h, const char *config);
