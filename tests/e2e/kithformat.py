@@ -603,9 +603,9 @@ def control_decode(body, what='control'):
     kind = [v for n, w, _, v in scan(body, 'P6.1') if n == 1 and w == 0]
     need(kind, 'P6.1', f'{what} has no kind')
     if kind[0] not in NEEDS:
-        c = change_pb.Control()
-        c.kind = kind[0] & 0xffffffff
-        return c
+        known = (1, 2, 3, 4, 5, 17)
+        return decode(change_pb.Control, b''.join(
+            raw for n, _, raw, _ in scan(body, 'P6.1') if n in known), 'P6.1', what)
     c = decode(change_pb.Control, body, 'P6.1', what)
     what = f'{what} ({KINDS[c.kind]})'
     there = {f.name for f, _ in c.ListFields()}

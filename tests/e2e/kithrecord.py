@@ -496,7 +496,7 @@ class Record:
             if not self.custody.counts(c):
                 continue
             if c.is_control:
-                nodes.append(Node(c.place, c.id, c.control.clock, control_refs(c.control)))
+                nodes.append(Node(c.place, c.id, c.control.clock))
             elif c.h.key_class != 0:
                 nodes.append(Node(c.place, c.id))
             else:

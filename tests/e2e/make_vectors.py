@@ -599,7 +599,7 @@ class Graph:
         assert (ordered, status) == kr.fold(nodes[::-1])
         key = chance('graph', 'key')
         index = {place(r): i for i, r in enumerate(self.rows)}
-        return {'why': why, 'key': key, 'changes': self.rows,
+        return {'why': why, 'key': key, 'changes': list(self.rows),
                 'order': [index[p] for p in ordered],
                 'status': [status.get(place(r)) for r in self.rows],
                 'state_hash': kr.state_hash(key, ordered, status,
@@ -652,11 +652,12 @@ def folds():
     a = g.add('a', 6, entries=1)
     x = g.add('a', 7, key_class=1, entries=1)
     g.add('a', 8, entries=1)
-    k = g.add('b', 90, deps=[a], control=True)
+    k = g.add('b', 90, control=True)
     g.add('c', 1, deps=[k], entries=1)
     g.add('d', 70, deps=[x], entries=1, supersedes=[(0, x, 0), (0, a, 0)])
     g.add('e', 60, key_class=1, deps=[k], entries=1)
     g.add('e', 3, entries=0)
+    g.add('a', 2, entries=1)
     out.append(g.result('control changes count, without entries; class 1 has no clock of its own'))
     return {'cases': out}
 
