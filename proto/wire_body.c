@@ -202,7 +202,7 @@ static int entry_leaves(const struct leaves *to, uint32_t entry, struct span in)
 	struct numbers seen = { .n = 0 };
 	struct scan scan = scan_of(in);
 	struct scan_field f;
-	while (scan_next(&scan, &f)) {
+	while (scan_one(&scan, &f)) {
 		int r = give(to, entry, &f, &seen);
 		if (r != 0)
 			return r;
@@ -219,7 +219,7 @@ int wire_body_leaves(struct span body, int (*leaf)(void *ctx, const struct leaf 
 	uint32_t entries = 0;
 	if (body.len > BODY_MAX)
 		return WIRE_E_MALFORMED;
-	while (scan_next(&scan, &f)) {
+	while (scan_one(&scan, &f)) {
 		int r = 0;
 		if (f.number == BODY_ENTRIES) {
 			if (f.wire != WIRE_LEN || entries == ENTRIES_MAX)

@@ -52,7 +52,7 @@ int wire_header_decode(struct span bytes, struct header *ret)
 		return WIRE_E_MALFORMED;
 	for (size_t i = 0; i < COUNT(fields); i++) {
 		struct scan_field f;
-		if (!scan_next(&scan, &f) || f.number != i + 1)
+		if (!scan_one(&scan, &f) || f.number != i + 1)
 			return WIRE_E_MALFORMED;
 		uint8_t *at = (uint8_t *)&h + fields[i].at;
 		uint32_t narrow = (uint32_t)f.uint;

@@ -33,7 +33,7 @@ struct scan_field {
 };
 struct scan scan_of(struct span in);
 /* false at the end, and when bad. */
-bool scan_next(struct scan *s, struct scan_field *ret);
+bool scan_one(struct scan *s, struct scan_field *ret);
 
 /* ---- Tables ---- */
 

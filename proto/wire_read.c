@@ -96,7 +96,7 @@ static int check(const struct schema *s, struct span in, size_t *parts, uint64_t
 	bool unknown = false;
 	struct scan scan = scan_of(in);
 	struct scan_field f;
-	while (scan_next(&scan, &f)) {
+	while (scan_one(&scan, &f)) {
 		const struct slot *d = slot_of(s, f.number);
 		if (!d) {
 			unknown = true;
@@ -173,7 +173,7 @@ static int make_arrays(const struct schema *s, struct span in, struct arena *a, 
 	size_t n[SLOTS_MAX] = { 0 };
 	struct scan scan = scan_of(in);
 	struct scan_field f;
-	while (scan_next(&scan, &f)) {
+	while (scan_one(&scan, &f)) {
 		const struct slot *d = slot_of(s, f.number);
 		if (d)
 			n[d - s->slots]++;
@@ -220,7 +220,7 @@ static int fill(const struct schema *s, struct span in, struct arena *a, uint8_t
 		return r;
 	struct scan scan = scan_of(in);
 	struct scan_field f;
-	while (scan_next(&scan, &f)) {
+	while (scan_one(&scan, &f)) {
 		const struct slot *d = slot_of(s, f.number);
 		if (!d)
 			continue;

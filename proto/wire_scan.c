@@ -50,7 +50,7 @@ static bool skip(struct scan *s, uint64_t len, struct span *ret)
 	return true;
 }
 
-bool scan_next(struct scan *s, struct scan_field *ret)
+bool scan_one(struct scan *s, struct scan_field *ret)
 {
 	if (s->bad || s->pos == s->in.len)
 		return false;

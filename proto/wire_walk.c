@@ -43,7 +43,7 @@ static int check(const ProtobufCMessageDescriptor *m, struct span in)
 	struct scan scan = scan_of(in);
 	struct scan_field f;
 	uint64_t seen = 0;
-	while (scan_next(&scan, &f)) {
+	while (scan_one(&scan, &f)) {
 		const ProtobufCFieldDescriptor *d =
 			protobuf_c_message_descriptor_get_field(m, f.number);
 		if (!d)
@@ -103,7 +103,7 @@ static void walk(const ProtobufCMessageDescriptor *m, struct span in, const stru
 		struct scan scan = scan_of(in);
 		struct scan_field f;
 		size_t n = 0;
-		while (scan_next(&scan, &f)) {
+		while (scan_one(&scan, &f)) {
 			if (f.number != d->id)
 				continue;
 			if (n++ == 0 && is_many(d))
