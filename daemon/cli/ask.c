@@ -18,8 +18,9 @@
 
 #include "daemon/cli/cli.h"
 
-#define SLICE_MS   250
-#define SILENCE_MS 120000 /* an import batch may wait for the disk */
+#define WINDOW_BYTES (1024 * 1024)
+#define SLICE_MS     250
+#define SILENCE_MS   120000 /* an import batch may wait for the disk */
 
 /* Set by a signal; nothing else can be done from there. */
 static volatile sig_atomic_t interrupted;
@@ -35,6 +36,7 @@ static void interrupt(int number)
 /* One request whose answer is not whole yet. */
 struct waiting {
 	uint32_t id;
+	size_t bytes; /* of the request */
 	json_t *tree;
 	bool whole;
 	struct progress progress;
@@ -118,7 +120,8 @@ struct ctl_request ask_request(struct cli *c)
 }
 
 /* The answer is in the id; nobody else's answer comes on this connection. */
-static int send_request(struct cli *c, struct ctl_request *r, struct arena *a)
+static int send_request(
+	struct cli *c, struct ctl_request *r, struct arena *a, size_t *ret_bytes)
 {
 	struct span bytes;
 	int rc;
@@ -131,6 +134,7 @@ static int send_request(struct cli *c, struct ctl_request *r, struct arena *a)
 		return cli_say(CLI_FAILED, "%s: the request is too large for kithd (1 MiB)",
 			c->verb->words);
 
+	*ret_bytes = bytes.len;
 	rc = ctl_client_send(c->link, bytes);
 	if (rc < 0)
 		return err_up(rc);
@@ -277,7 +281,7 @@ int ask(struct cli *c, struct ctl_request *r, const struct ask *how, json_t **re
 		return err_new(-ENOMEM);
 	rc = connect_to(c);
 	if (rc == 0)
-		rc = send_request(c, r, &scratch);
+		rc = send_request(c, r, &scratch, &w.bytes);
 	w.id = r->id;
 	while (rc == 0 && !w.whole) {
 		rc = take_reply(c, &w, 1, how ? how : &plain, &scratch);
@@ -293,8 +297,15 @@ int ask(struct cli *c, struct ctl_request *r, const struct ask *how, json_t **re
 /* The window of requests under way: the oldest first. */
 struct window {
 	struct waiting w[ASK_WINDOW];
-	size_t n;
+	size_t n, bytes;
 };
+
+/* Small requests share a commit of kithd's; large ones are few, since it keeps them for a turn.
+ */
+static bool window_open(const struct window *win)
+{
+	return win->n < ASK_WINDOW && win->bytes < WINDOW_BYTES;
+}
 
 static void window_drop(struct window *win)
 {
@@ -308,6 +319,7 @@ static int hand_on(struct window *win, const struct ask_many *m)
 		int rc = m->answered(m->ctx, win->w[0].tree);
 
 		json_decref(win->w[0].tree);
+		win->bytes -= win->w[0].bytes;
 		win->n--;
 		memmove(win->w, win->w + 1, win->n * sizeof(win->w[0]));
 		if (rc != 0)
@@ -321,6 +333,7 @@ static int ask_next(struct cli *c, const struct ask_many *m, struct window *win,
 	struct arena *scratch, bool *ret_end)
 {
 	struct ctl_request r = ask_request(c);
+	size_t bytes = 0;
 	int rc;
 
 	arena_reset(scratch);
@@ -331,14 +344,15 @@ static int ask_next(struct cli *c, const struct ask_many *m, struct window *win,
 	}
 	if (rc != 0)
 		return rc;
-	rc = send_request(c, &r, scratch);
+	rc = send_request(c, &r, scratch, &bytes);
 	if (rc != 0)
 		return rc;
 
-	win->w[win->n] = (struct waiting){ .id = r.id, .tree = json_object() };
+	win->w[win->n] = (struct waiting){ .id = r.id, .bytes = bytes, .tree = json_object() };
 	if (!win->w[win->n].tree)
 		return err_new(-ENOMEM);
 	win->n++;
+	win->bytes += bytes;
 
 	return 0;
 }
@@ -354,7 +368,7 @@ int ask_each(struct cli *c, const struct ask_many *m)
 	arena_init(&scratch, 0);
 	rc = connect_to(c);
 	while (rc == 0 && (!end || win.n > 0)) {
-		if (!end && win.n < ASK_WINDOW) {
+		if (!end && window_open(&win)) {
 			rc = ask_next(c, m, &win, &scratch, &end);
 			continue;
 		}

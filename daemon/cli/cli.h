@@ -145,7 +145,7 @@ struct ctl_request ask_request(struct cli *c);
 MUST_USE int ask(struct cli *c, struct ctl_request *r, const struct ask *how, json_t **ret);
 
 /* Many requests, a few under way at once. */
-#define ASK_WINDOW 4
+#define ASK_WINDOW 32
 enum { ASK_END = 100 }; /* beside the exits */
 struct ask_many {
 	void *ctx;

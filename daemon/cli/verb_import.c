@@ -290,6 +290,17 @@ static int report(struct import *im)
 /* Exit 1 when anything of the return is not in: a script must not take it for done. */
 static int verdict(const struct import *im)
 {
+	size_t tables = 0;
+
+	for (size_t i = 0; i < im->ret.n_files; i++)
+		tables += im->ret.files[i].verdict == 0;
+	if (tables == 0)
+		return cli_say(CLI_FAILED,
+			"no file of %s is a table that is imported: nothing was done\n"
+			"  next: give the directory with the return's own files, their columns "
+			"as the "
+			"guide has them",
+			im->cli->words[0]);
 	if (im->ret.report.refused > 0)
 		return cli_say(CLI_FAILED,
 			"%" PRIu32
