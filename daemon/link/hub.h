@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Hub
+ *
+ * What kith-link knows: whom kithd lets in, the sockets, and the links, each of which is one
+ * connection. It decides nothing: it dials when told to, says who linked, and passes frames on.
+ * One thread; everything here belongs to it.
+ *
+ * Memory: each link may have OUT_MAX queued here and 16 frames in ZeroMQ each way, a region has
+ * at most LINKS_PER_REGION accepted links, and nothing is read from peers while kithd is
+ * behind.
+ */
+
+#include <kith/arena.h>
+#include <kith/crypto.h>
+#include <kith/ctl.h>
+#include <kith/message.h>
+
+#define OUT_MAX          (4 * 1024 * 1024) /* bytes that wait for one peer */
+#define KITHD_BEHIND     (1024 * 1024) /* bytes that wait for kithd: read no more from peers */
+#define LINKS_PER_REGION 4             /* accepted; old ones die of heartbeats only */
+#define TURN_MESSAGES    64
+#define CONNECT_WAIT     10000 /* ms, as all times here */
+#define HANDSHAKE_WAIT   5000
+#define HELLO_WAIT       15000 /* from being accepted to the first frame */
+#define ROUTING_LEN      5     /* as ZeroMQ makes them: a zero and a number */
+#define DROPPED_MAX      64
+
+struct out_frame {
+	struct out_frame *next;
+	size_t len;
+	uint8_t bytes[];
+};
+
+enum link_state {
+	LINK_DIALLING,
+	LINK_LIVE,
+	LINK_ENDED, /* freed at the end of the turn */
+};
+
+struct link {
+	struct link *next;
+	uint64_t number;
+	enum link_state state;
+	struct id region;
+	struct pubkey key; /* the peer's */
+	struct out_frame *out, **out_end;
+	size_t out_bytes;
+	bool dialled;
+	struct { /* if dialled */
+		void *dealer, *events;
+		char endpoint[ENDPOINT_MAX];
+		bool connected;
+		msec due; /* not live by then: no answer */
+	} dial;
+	struct { /* if accepted */
+		uint8_t routing[ROUTING_LEN];
+		int fd; /* ZeroMQ's */
+	} accepted;
+};
+
+/* An accepted connection, from its first byte on; most strangers get no further. */
+struct caller {
+	struct caller *next;
+	int fd;
+	msec since;
+	struct link *link; /* NULL: has said nothing yet, or its link was dropped */
+	bool shut;         /* we ended it: hear nothing more from it */
+	bool left;
+	unsigned turns; /* since it left: its last frames may still be in ZeroMQ's pipe */
+};
+
+struct hub {
+	msec now;
+	int failed; /* fatal, met where it could not be returned */
+	void *zmq, *zap;
+	struct secret key;
+	struct pubkey public;
+
+	/* Whom kithd lets in; spans point into the arena. */
+	struct arena pins_arena;
+	struct link_peer *pins;
+	size_t n_pins;
+
+	struct {
+		const char *path;
+		struct ctl_client *client; /* NULL: away */
+		msec due, delay;           /* of the next try */
+		bool failed;               /* seen to be gone in the middle of something */
+		bool missed;               /* said once that nobody is there */
+		struct arena in, out;      /* of the frame in hand */
+	} kithd;
+
+	struct {
+		void *router, *events;
+		char wanted[ENDPOINT_MAX];
+		char bound[ENDPOINT_MAX];
+		msec due;    /* of the next try to bind */
+		bool missed; /* said once that it cannot */
+		struct caller *callers;
+		uint8_t dropped[DROPPED_MAX]
+			       [ROUTING_LEN]; /* what still comes from them is nobody's */
+		unsigned n_dropped;
+		unsigned refused; /* strangers, since it was last said */
+		msec refused_due;
+	} door;
+
+	struct link *links;
+	uint64_t last_accepted, sockets; /* numbers given out */
+};
+
+msec hub_clock(void);
+
+/* ---- log.c: lines for the journal, with the urgency in front ---- */
+void log_level(int level);
+void log_say(int level, const char *fmt, ...) PRINTF(2, 3);
+
+/* ---- kithd.c ---- */
+/* Connect when it is time to; no verdict, kithd is waited for. */
+MUST_USE int kithd_try(struct hub *h);
+/* What kithd said, at most TURN_MESSAGES frames. */
+MUST_USE int kithd_hear(struct hub *h);
+/* Tell kithd. If it has gone, .failed is set and it is as if nothing had been said. */
+MUST_USE int kithd_tell(struct hub *h, const struct link_frame *f);
+MUST_USE int kithd_ready(struct hub *h);
+MUST_USE int kithd_flush(struct hub *h);
+/* It is behind: read no frames from peers now. */
+bool kithd_behind(const struct hub *h);
+/* After .failed: end everything and begin to wait. */
+void kithd_lost(struct hub *h);
+
+/* ---- pins.c: the peers of the last LINK_PEERS ---- */
+MUST_USE int pins_take(struct hub *h, const struct link_frame *f);
+const struct link_peer *pins_of(const struct hub *h, const struct id *region);
+const struct link_peer *pins_by_key(const struct hub *h, const uint8_t key[KEY_LEN]);
+bool pins_allow(const struct hub *h, const struct link *l);
+
+/* ---- zap.c: who may come in at all ---- */
+#define ZAP_USER_LEN (2 * ID_LEN + 1 + 2 * KEY_LEN) /* hex of region ':' hex of key */
+MUST_USE int zap_open(struct hub *h);               /* before anything is bound */
+void zap_answer(struct hub *h);
+MUST_USE bool zap_user_parse(const char *user, struct id *ret_region, struct pubkey *ret_key);
+
+/* ---- socket.c: ZeroMQ sockets as all of ours are ---- */
+MUST_USE void *socket_new(struct hub *h, int type, const char *endpoint, bool server,
+	const struct pubkey *server_key);
+/* The events in .mask as messages on a socket of their own. */
+MUST_USE void *socket_events(struct hub *h, void *socket, int mask);
+void socket_close(void **socket, void **events);
+/* The next event. 1: there is one; 0: none. */
+int socket_event(void *events, uint16_t *ret_event, int32_t *ret_value);
+
+/* ---- dial.c ---- */
+MUST_USE int dial_start(struct hub *h, uint64_t number, const struct id *region);
+MUST_USE int dial_events(struct hub *h, struct link *l);
+MUST_USE int dial_receive(struct hub *h, struct link *l);
+MUST_USE int dial_overdue(struct hub *h, struct link *l);
+
+/* ---- door.c: the listening side ---- */
+MUST_USE int door_set(struct hub *h, struct span endpoint);
+MUST_USE int door_try(struct hub *h); /* bind when it is time to */
+void door_close(struct hub *h);
+void door_events(struct hub *h);
+MUST_USE int door_receive(struct hub *h);
+MUST_USE int door_sweep(struct hub *h); /* who left, and who says nothing */
+/* This link's connection is to end; nobody else is touched. */
+void door_drop(struct hub *h, struct link *l);
+
+/* ---- link.c ---- */
+MUST_USE int link_new(struct hub *h, uint64_t number, const struct id *region,
+	const struct pubkey *key, bool dialled, struct link **ret);
+struct link *link_find(const struct hub *h, uint64_t number);
+MUST_USE int link_up(struct hub *h, struct link *l);
+/* The only end of a link: tells kithd, once, and lets go of the connection. */
+MUST_USE int link_end(struct hub *h, struct link *l, const char *reason);
+/* The same without telling. */
+void link_forget(struct hub *h, struct link *l);
+/* A message that came: its only payload part. Over the limit it ends the link. */
+MUST_USE int link_received(struct hub *h, struct link *l, struct span bytes);
+MUST_USE int link_send(struct hub *h, struct link *l, struct span bytes);
+/* What was queued, as far as the peer takes it. */
+MUST_USE int link_push(struct hub *h, struct link *l);
+void links_bury(struct hub *h);
+
+/* ---- loop.c ---- */
+MUST_USE int hub_init(struct hub *h, const char *kithd, const struct secret *key,
+	const struct pubkey *public);
+MUST_USE int hub_run(struct hub *h, int signals); /* 0: .signals was readable */
+void hub_done(struct hub *h);
