@@ -37,4 +37,15 @@ done <<<"$options"
 while read -r setting; do
 	grep -qE "^\.It Cm $setting\$" conf/man/kithd.conf.5 || missing conf/man/kithd.conf.5 "$setting"
 done <<<"$settings"
+for daemon in host/kithd link/kith-link; do
+	of_daemon=conf/man/${daemon#*/}.8
+	given=$(sed -n 's/^\t\t{ "\([a-z-]*\)", \(no\|required\)_argument,.*/\1/p' daemon/$daemon.c)
+	[ -n "$given" ] || {
+		echo "man.sh: cannot read the options of $daemon.c"
+		failed=1
+	}
+	while read -r option; do
+		grep -qE "^\.It .*Fl \\\\-$option( |\$)" "$of_daemon" || missing "$of_daemon" "--$option"
+	done <<<"$given"
+done
 exit $failed
