@@ -7,7 +7,7 @@
  * the bytes of a body are kept as they came (P2.6).
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <string.h>
 

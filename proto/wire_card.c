@@ -6,7 +6,7 @@
  * Signatures, the chain of cards and the ids of incarnations are checked where crypto is.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <string.h>
 

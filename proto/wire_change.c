@@ -6,7 +6,7 @@
  * signed is made of: references, heads, dates.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <kith/message.h>
 

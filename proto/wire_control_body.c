@@ -7,7 +7,7 @@
  * the author has the right is not decided here.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <assert.h>
 

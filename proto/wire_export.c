@@ -6,7 +6,7 @@
  * one after another are one message to protobuf, so that no export is ever whole in memory.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #define EXPORT_FORMAT 1
 

@@ -6,7 +6,7 @@
  * fields in order and refuses whatever stands differently, also an unknown field.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  * come from strangers, so a frame allocates nothing.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <kith/message.h>
 

@@ -6,7 +6,7 @@
  * they are checked like a peer's.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <kith/message.h>
 

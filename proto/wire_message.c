@@ -6,7 +6,7 @@
  * frame; the arrays around them come from the arena that is charged to the peer.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <kith/message.h>
 

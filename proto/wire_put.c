@@ -7,7 +7,7 @@
  * counts.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <assert.h>
 #include <string.h>

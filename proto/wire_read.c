@@ -7,7 +7,7 @@
  * bytes that earn a verdict have cost no memory (P8.6).
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <assert.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * script reads keeps its shape; text that is not there is not written.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <kith/control.h>
 

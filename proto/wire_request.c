@@ -6,7 +6,7 @@
  * may send one, so they are checked like a peer's bytes.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <kith/control.h>
 

@@ -7,7 +7,7 @@
  * entered and nothing is allocated.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include <errno.h>
 

@@ -7,7 +7,7 @@
  * A reply is checked as a whole before the first call.
  */
 
-#include "wire_private.h"
+#include "proto/wire_private.h"
 
 #include "control.pb-c.h"
 

@@ -3,7 +3,7 @@
  * Any bytes as a body: its leaves are all its bytes (P4.4), and padding opens again (P4.3).
  */
 
-#include "wire_fuzz.h"
+#include "tests/fuzz/wire_fuzz.h"
 
 /* What lies between leaves: seeds, and tags and lengths of entries. */
 struct cover {

@@ -3,7 +3,7 @@
  * Any bytes as a bundle, and what is in it as cards and incarnation lists (P1.6).
  */
 
-#include "wire_fuzz.h"
+#include "tests/fuzz/wire_fuzz.h"
 
 static int card_decode(struct span in, struct arena *a, struct card *ret)
 {

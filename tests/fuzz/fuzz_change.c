@@ -3,7 +3,7 @@
  * Any bytes as a change: three byte strings that lie inside.
  */
 
-#include "wire_fuzz.h"
+#include "tests/fuzz/wire_fuzz.h"
 #include <kith/message.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

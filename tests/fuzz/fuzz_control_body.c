@@ -3,7 +3,7 @@
  * Any bytes as a control body: what is taken fits its kind (P6.1).
  */
 
-#include "wire_fuzz.h"
+#include "tests/fuzz/wire_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,7 +3,7 @@
  * Any bytes as a frame, and a HELLO in it (P8.1, P8.2).
  */
 
-#include "wire_fuzz.h"
+#include "tests/fuzz/wire_fuzz.h"
 
 #include <kith/message.h>
 

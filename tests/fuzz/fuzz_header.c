@@ -3,7 +3,7 @@
  * Any bytes as a header: one header has one encoding (P2.2).
  */
 
-#include "wire_fuzz.h"
+#include "tests/fuzz/wire_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

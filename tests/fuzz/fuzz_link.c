@@ -3,7 +3,7 @@
  * Any bytes between kithd and kith-link.
  */
 
-#include "wire_fuzz.h"
+#include "tests/fuzz/wire_fuzz.h"
 
 #include <kith/message.h>
 

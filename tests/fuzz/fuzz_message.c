@@ -3,7 +3,7 @@
  * Any bytes as a message between regions (P7).
  */
 
-#include "wire_fuzz.h"
+#include "tests/fuzz/wire_fuzz.h"
 
 #include <kith/message.h>
 

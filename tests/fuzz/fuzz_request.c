@@ -3,7 +3,7 @@
  * Any bytes as a request on the control socket, and as a reply to be walked.
  */
 
-#include "wire_fuzz.h"
+#include "tests/fuzz/wire_fuzz.h"
 
 #include <kith/control.h>
 

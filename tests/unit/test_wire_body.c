@@ -4,7 +4,7 @@
  * the encoding is one leaf, also one that we do not know (P4.4).
  */
 
-#include "wire_fixture.h"
+#include "tests/unit/wire_fixture.h"
 
 extern const ProtobufCMessageDescriptor kith__body__descriptor;
 

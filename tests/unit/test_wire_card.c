@@ -4,7 +4,7 @@
  * that protobuf joins (P9.1).
  */
 
-#include "wire_fixture.h"
+#include "tests/unit/wire_fixture.h"
 
 extern const ProtobufCMessageDescriptor kith__card__descriptor, kith__incarnations__descriptor,
 	kith__card_bundle__descriptor, kith__export__descriptor;

@@ -4,7 +4,7 @@
  * at all (P8.6).
  */
 
-#include "wire_fixture.h"
+#include "tests/unit/wire_fixture.h"
 
 #include <kith/message.h>
 

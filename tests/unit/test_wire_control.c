@@ -3,7 +3,7 @@
  * Control bodies: each kind has the fields that it needs and no others (P6.1 to P6.9).
  */
 
-#include "wire_fixture.h"
+#include "tests/unit/wire_fixture.h"
 
 extern const ProtobufCMessageDescriptor kith__control__descriptor;
 

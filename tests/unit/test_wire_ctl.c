@@ -4,7 +4,7 @@
  * and every verb and problem has its words.
  */
 
-#include "wire_fixture.h"
+#include "tests/unit/wire_fixture.h"
 
 #include <stdio.h>
 

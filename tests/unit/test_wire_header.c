@@ -3,7 +3,7 @@
  * Headers: one header, one encoding (P2.2), and nothing out of range (P2.4, P2.7).
  */
 
-#include "wire_fixture.h"
+#include "tests/unit/wire_fixture.h"
 
 extern const ProtobufCMessageDescriptor kith__header__descriptor;
 

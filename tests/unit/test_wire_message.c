@@ -4,7 +4,7 @@
  * time, within its limits (P3.2, P8.1, P8.2, P8.6).
  */
 
-#include "wire_fixture.h"
+#include "tests/unit/wire_fixture.h"
 
 #include <kith/message.h>
 

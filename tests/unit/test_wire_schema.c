@@ -4,13 +4,15 @@
  * nothing in them is a kind of field that we do not want: groups, floats, enums, maps.
  */
 
-#include "wire_fixture.h"
+#include "tests/unit/wire_fixture.h"
 
+/* clang-format off: a list, one row after another */
 #define MESSAGES(X)                                                                            \
 	X(header)                                                                              \
 	X(control) X(card) X(signed_card) X(incarnations) X(card_bundle) X(export) X(frame)    \
 		X(signed_hello) X(hello) X(message) X(change) X(body) X(link_frame) X(request) \
 			X(reply)
+/* clang-format on */
 
 #define DECLARE(name) extern const ProtobufCMessageDescriptor kith__##name##__descriptor;
 MESSAGES(DECLARE)
