@@ -662,9 +662,78 @@ def folds():
     return {'cases': out}
 
 
+def custody_row(why, r):
+    """The control changes of a record, and what they amount to."""
+    read = kr.Record(r.export())
+    c = read.custody
+    begun = [{'number': t.number, 'custodian': t.custodian, 'begun': t.begin.id}
+             for t in c.terms]
+    acting = sorted({region for region, _, end, how, _ in c.responsible()
+                     if end is None and how.startswith('acting')})
+    return {'why': why, 'record': r.id,
+            'changes': [{'author': x.author, 'incarnation': x.incarnation, 'seq': x.seq,
+                         'id': x.id, 'body': x.body}
+                        for x in r.changes if kf.header_decode(x.header).flags],
+            'terms': begun, 'acting': acting, 'epoch': c.epoch,
+            'circle': [{'region': k, 'role': v} for k, v in sorted(c.roles.items())],
+            'counts': [{'author': x.author, 'incarnation': x.incarnation, 'seq': x.seq,
+                        'class': x.key_class, 'counts': c.counts(read.changes[x.place])}
+                       for x in r.changes if not kf.header_decode(x.header).flags]}
+
+
+def custodies():
+    out = []
+    north, south, east = (km.Region(n) for n in ('north-west', 'south-east', 'east'))
+
+    def begin(*others):
+        r = km.Record(north)
+        for o in others:
+            r.admit(north, o)
+        return r
+
+    out.append(custody_row('made, and nothing since', begin()))
+    r = begin(south)
+    r.offer(north, south)
+    out.append(custody_row('offered', r))
+    accept = r.answer(kf.ACCEPT, south, r.last)
+    out.append(custody_row('accepted: two are responsible', r))
+    offer = r.changes[-2]
+    r.release(north, offer, accept)
+    r.put(north, r.entry('a note of the old custodian'))
+    r.put(south, r.entry('a note of the new one'))
+    out.append(custody_row('released', r))
+    back = r.offer(south, north, term=2)
+    r.release(south, back, r.answer(kf.ACCEPT, north, back, term=2), term=2)
+    out.append(custody_row('and moved back', r))
+    r = begin(south, east)
+    offer = r.offer(north, south)
+    down = r.answer(kf.DECLINE, south, offer, code=2)
+    last = r.put(south, r.entry('in time'))
+    r.remove(north, south, [last])
+    r.put(south, r.entry('too late'), epoch=1)
+    r.offer(north, east)
+    out.append(custody_row('declined, removed, offered to another', r))
+    r = begin(south)
+    offer = r.offer(north, south)
+    r.answer(kf.ACCEPT, south, offer)
+    gone = r.withdraw(north, offer)
+    out.append(custody_row('Accept and Withdraw crossed: it stays acting', r))
+    down = r.answer(kf.STAND_DOWN, south, offer, withdraw=make_ref(gone))
+    out.append(custody_row('and stood down', r))
+    r.remove(north, south, [down])
+    r.admit(north, south, role=3)
+    r.put(south, r.entry('a reader that was a writer'))
+    r.put(south, r.entry('looked'), key_class=1)
+    r.admit(north, east, role=3)
+    r.put(east, r.entry('a reader'))
+    r.put(east, r.entry('looked'), key_class=1)
+    out.append(custody_row('put in again as a reader, beside one that never wrote', r))
+    return {'cases': out}
+
+
 FILES = {'ids': ids, 'header': headers, 'change': changes, 'content': content, 'seal': seals,
          'pad': pads, 'keys': keys, 'card': cards, 'control': controls, 'hello': hellos,
-         'fold': folds}
+         'fold': folds, 'custody': custodies}
 
 
 def main(args):
