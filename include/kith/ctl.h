@@ -22,8 +22,8 @@ enum {
 	CTL_E_MALFORMED,  /* a length over the limit */
 	CTL_E_SLOW,       /* its queue is full: the client is closed */
 	CTL_E_TIMEOUT,
-	CTL_E_BUSY,       /* too many clients */
-	CTL_E_IN_USE,     /* bind: somebody else listens on that path */
+	CTL_E_BUSY,   /* too many clients */
+	CTL_E_IN_USE, /* bind: somebody else listens on that path */
 };
 
 struct ctl_peercred {
@@ -34,8 +34,8 @@ struct ctl_peercred {
 
 struct ctl_handlers {
 	void *ctx;
-	/* Return false to refuse. Client numbers are never used twice. All three are called from
-	 * ctl_server_run only; each client that was not refused is closed once. */
+	/* Return false to refuse. Client numbers are never used twice. All three are called
+	 * from ctl_server_run only; each client that was not refused is closed once. */
 	bool (*opened)(void *ctx, uint64_t client, const struct ctl_peercred *cred);
 	/* One whole frame, valid during the call. */
 	void (*frame)(void *ctx, uint64_t client, struct span bytes);
@@ -43,10 +43,11 @@ struct ctl_handlers {
 };
 
 struct ctl_server_options {
-	size_t frame_max;   /* bytes of one message */
-	size_t queue_max;   /* at least 4 + frame_max bytes waiting to be sent to one client; over it, the client is closed */
+	size_t frame_max; /* bytes of one message */
+	size_t queue_max; /* at least 4 + frame_max bytes waiting to be sent to one client; over
+			     it, the client is closed */
 	unsigned clients_max;
-	mode_t mode;        /* of the socket, when bound by path */
+	mode_t mode; /* of the socket, when bound by path */
 };
 
 struct ctl_server;
@@ -57,8 +58,9 @@ MUST_USE int ctl_server_new(const char *path, int fd, const struct ctl_server_op
 	const struct ctl_handlers *h, struct ctl_server **ret, struct why *why);
 struct ctl_server *ctl_server_free(struct ctl_server *s); /* unlinks what it bound */
 
-/* One descriptor (epoll) that is readable when there is work; then call run, which handles at most
- * .frames frames and returns how many in *ret. While more are buffered the descriptor stays readable. */
+/* One descriptor (epoll) that is readable when there is work; then call run, which handles at
+ * most .frames frames and returns how many in *ret. While more are buffered the descriptor
+ * stays readable. */
 int ctl_server_fd(const struct ctl_server *s);
 MUST_USE int ctl_server_run(struct ctl_server *s, unsigned frames, unsigned *ret);
 
@@ -72,11 +74,12 @@ void ctl_server_close(struct ctl_server *s, uint64_t client);
 void ctl_server_pause(struct ctl_server *s, uint64_t client, bool pause);
 
 struct ctl_client;
-MUST_USE int ctl_connect(const char *path, size_t frame_max, struct ctl_client **ret, struct why *why);
+MUST_USE int ctl_connect(
+	const char *path, size_t frame_max, struct ctl_client **ret, struct why *why);
 struct ctl_client *ctl_client_free(struct ctl_client *c);
 MUST_USE int ctl_client_send(struct ctl_client *c, struct span bytes); /* waits */
-/* For whoever has a loop of its own: queue a frame, without bound and without waiting, and pass on
- * what the kernel takes. 0, CTL_E_CLOSED. */
+/* For whoever has a loop of its own: queue a frame, without bound and without waiting, and pass
+ * on what the kernel takes. 0, CTL_E_CLOSED. */
 MUST_USE int ctl_client_post(struct ctl_client *c, struct span bytes);
 MUST_USE int ctl_client_flush(struct ctl_client *c);
 size_t ctl_client_queued(const struct ctl_client *c);

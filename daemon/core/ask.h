@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Ask
+ *
+ * One request of a local client and the reply that is being made. A handler gives 0 when the
+ * reply is whole, an enum problem, or < 0; what it streams before, it sends itself.
+ */
+
+#include "daemon/core/fold.h"
+#include "daemon/core/inside.h"
+
+struct ask {
+	struct step *s;
+	struct ctl_request q;
+	struct ctl_reply reply;
+	const char *text; /* with a problem: what happened, in words */
+	bool open;        /* the last reply comes later (follow) */
+};
+
+/* Words for a problem, in the arena. Returns .problem. */
+int ask_problem(struct ask *a, enum problem problem, const char *fmt, ...) PRINTF(3, 4);
+/* Send what .reply has as one of several. Keeps nothing of it but the id. */
+MUST_USE int ask_more(struct ask *a);
+/* The record that .q names: 0, PROBLEM_RECORD_UNKNOWN, PROBLEM_RECORD_MANY, PROBLEM_ARGUMENT.
+ */
+MUST_USE int ask_record(struct ask *a, struct id *ret);
+MUST_USE int ask_peer(struct ask *a, struct id *ret);
+
+/* Text in the arena; NULL when memory is out. */
+const char *text_of_id(struct arena *a, const struct id *id);
+const char *text_of_span(struct arena *a, struct span s); /* NULL also when it is empty */
+const char *text_of_date(struct arena *a, struct date d);
+const char *text_of_region(struct step *s, const struct id *region);
+
+/* An access entry (class 1) for what this request shows. */
+enum access_what { ACCESS_SHOWN = 1, ACCESS_TIMELINE, ACCESS_EXPORTED };
+MUST_USE int access_note(struct ask *a, const struct id *record, enum access_what what);
+
+/* Handlers. */
+MUST_USE int ask_status(struct ask *a);
+MUST_USE int ask_peers(struct ask *a);
+MUST_USE int ask_peer_add(struct ask *a);
+MUST_USE int ask_card(struct ask *a);
+MUST_USE int ask_record_list(struct ask *a);
+MUST_USE int ask_record_show(struct ask *a);
+MUST_USE int ask_timeline(struct ask *a);
+MUST_USE int ask_append(struct ask *a);
+MUST_USE int ask_record_new(struct ask *a);
+MUST_USE int ask_export(struct ask *a);
+MUST_USE int ask_import(struct ask *a);
+MUST_USE int ask_move_offer(struct ask *a);
+MUST_USE int ask_move_accept(struct ask *a);
+MUST_USE int ask_move_decline(struct ask *a);
+MUST_USE int ask_move_withdraw(struct ask *a);
+MUST_USE int ask_move_list(struct ask *a);
+MUST_USE int ask_move_show(struct ask *a);
+MUST_USE int ask_circle(struct ask *a);
+MUST_USE int ask_custody(struct ask *a);
+
+/* Parts that several views share. */
+MUST_USE int view_circle(struct ask *a, const struct id *record, const struct affairs *f);
+MUST_USE int view_custody(struct ask *a, const struct id *record, const struct affairs *f);
+MUST_USE int view_seen(struct ask *a, const struct affairs *f);
+MUST_USE int view_record(struct step *s, const struct id *record, struct ctl_record *ret);
+MUST_USE int view_move(
+	struct step *s, const struct id *record, const struct affairs *f, struct ctl_move *ret);

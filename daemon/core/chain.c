@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Chains: adding a change of our own, and taking a run of somebody's. Everything about hashes,
+ * links and signatures (P2, P3) is here; what a change means is not.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/core/inside.h"
+
+#define UNSIGNED_MAX       200          /* (P3.3) allows 255 */
+#define UNSIGNED_BYTES_MAX (120 * 1024) /* (P3.3) allows 128 KiB */
+#define LABEL_SIGN         SPAN_LIT("kith/sign/1\0")
+
+const char *chain_verdict(int verdict)
+{
+	static const char *const names[] = {
+		[CHAIN_E_GAP] = "gap",
+		[CHAIN_E_UNKNOWN] = "author-unknown",
+		[CHAIN_E_FORKED] = "chain-forked",
+		[CHAIN_E_HEADER] = "header-malformed",
+		[CHAIN_E_RUN] = "run-malformed",
+		[CHAIN_E_LINK] = "link-broken",
+		[CHAIN_E_BODY] = "body-not-its-hash",
+		[CHAIN_E_SIGNATURE] = "signature-wrong",
+		[CHAIN_E_CONTROL] = "control-malformed",
+		[CHAIN_E_STRANGER] = "author-not-in-circle",
+	};
+
+	return verdict > 0 && (size_t)verdict < COUNT(names) ? names[verdict] : "refused";
+}
+
+static int change_id(struct crypto *c, struct span header, struct hash *ret)
+{
+	int r = crypto_hash(c, (struct span[]){ SPAN_LIT("kith/change/1\0"), header }, 2, ret);
+
+	return r ? err_odd(r) : 0;
+}
+
+static int body_hash(struct crypto *c, struct span body, struct hash *ret)
+{
+	int r = crypto_hash(c, &body, 1, ret);
+
+	return r ? err_odd(r) : 0;
+}
+
+/* Genesis must disclose the bytes that its record's id was made from (P1.3). */
+static int genesis_true(
+	struct step *s, const struct header *h, const struct control *c, bool *ret)
+{
+	struct hash hash;
+	int r = crypto_hash(s->crypto,
+		(struct span[]){ SPAN_LIT("kith/record/1\0"), SPAN_OF(h->at.author),
+			SPAN_OF(h->at.incarnation), { c->random, sizeof(c->random) } },
+		4, &hash);
+
+	*ret = r == 0 && h->at.seq == 1 && memcmp(hash.b, h->record.b, ID_LEN) == 0;
+	return r ? err_odd(r) : 0;
+}
+
+/* LOG, INDEX, CHAIN and, for control changes, CONTROL. */
+static int store_change(struct step *s, const struct header *h, const struct hash *id,
+	const struct wire_change *c, const struct chain_row *row)
+{
+	struct node *n = s->node;
+	struct index_row at = { .n = n->log_next, .change = *id };
+	int r = log_put(s->view, n->log_next, c);
+
+	if (!r)
+		r = index_put(s->view, &h->record, &h->at, &at);
+	if (!r)
+		r = chain_put(s->view, &h->record, &h->at.author, &h->at.incarnation, row);
+	if (!r && h->flags & FLAG_CONTROL) {
+		r = control_put(s->view, &h->record, &h->at, id, c);
+		node_forget(n, &h->record);
+	}
+	if (r)
+		return err_odd(r);
+	n->log_next++;
+	return 0;
+}
+
+/* The heads of all other chains of the record: what the author of a change had seen. */
+static int collect_deps(struct step *s, const struct id *record, struct body *b)
+{
+	struct scan scan;
+	size_t room = 0;
+	int r;
+
+	scan_init(&scan, TABLE_CHAIN, SPAN_OF(*record));
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		struct chain_row row;
+		struct ref *grown, dep = { 0 };
+
+		if (!chain_row_read(
+			    (struct span){ scan.key, scan.key_len }, scan.value, &dep.at, &row))
+			return err_new(-EUCLEAN);
+		if (id_equal(&dep.at.author, &s->node->region) &&
+			id_equal(&dep.at.incarnation, &s->node->incarnation))
+			continue;
+		if (b->n_deps == 64) /* (P4.5) */
+			break;
+		dep.change = row.head;
+		grown = arena_grow(s->arena, b->deps, b->n_deps, &room, sizeof(*b->deps));
+		if (!grown)
+			return err_new(-ENOMEM);
+		b->deps = grown;
+		b->deps[b->n_deps++] = dep;
+	}
+	return r == ROW_NONE || r == 0 ? 0 : err_up(r);
+}
+
+/* Fills header and body from what the caller wants to say. 0, BODY_E_*. */
+static int compose(struct step *s, const struct own_change *o, struct header *h, uint64_t clock,
+	struct span *ret_body)
+{
+	int r;
+
+	if (o->control) {
+		h->flags = FLAG_CONTROL;
+		o->control->clock = clock;
+		r = wire_control_encode(o->control, s->arena, ret_body);
+		return r ? err_odd(r) : 0;
+	}
+	h->key_class = o->class;
+	o->body->clock = clock;
+	r = crypto_random(s->crypto, o->body->seed, sizeof(o->body->seed));
+	if (r)
+		return err_odd(r);
+	r = collect_deps(s, o->record, o->body);
+	if (r)
+		return err_up(r);
+	return body_seal(s, h, o->body, ret_body, &h->content_root);
+}
+
+int chain_append(struct step *s, const struct own_change *o, struct ref *ret)
+{
+	struct node *n = s->node;
+	struct header h = { .version = HEADER_VERSION, .record = *o->record };
+	uint8_t header[HEADER_MAX];
+	struct wire_change c = { 0 };
+	struct chain_row row;
+	const struct affairs *a;
+	struct sig sig;
+	int r;
+
+	r = chain_get(s->view, o->record, &n->region, &n->incarnation, &row);
+	if (r < 0)
+		return err_up(r);
+	h.at = (struct place){ n->region, n->incarnation, row.seq + 1 };
+	h.prev = row.head;
+	if (o->body) {
+		r = node_affairs(s, o->record, &a);
+		if (r)
+			return err_up(r);
+		h.key_epoch = a->epoch;
+	}
+	row.clock = node_clock(s);
+	r = compose(s, o, &h, row.clock, &c.body);
+	if (r)
+		return r < 0 ? err_up(r) : r;
+	r = body_hash(s->crypto, c.body, &h.body_hash);
+	if (r)
+		return err_up(r);
+
+	c.header = (struct span){ header, wire_header_encode(&h, header) };
+	r = change_id(s->crypto, c.header, &row.head);
+	if (r)
+		return err_up(r);
+	row.seq++;
+	row.unsigned_n++;
+	row.unsigned_bytes += (uint32_t)c.body.len;
+	if (o->sign || o->control || row.unsigned_n >= UNSIGNED_MAX ||
+		row.unsigned_bytes + BODY_SEALED_MAX > UNSIGNED_BYTES_MAX) {
+		r = crypto_sign(s->crypto, &n->keys->sign, LABEL_SIGN, SPAN_OF(row.head), &sig);
+		if (r)
+			return err_odd(r);
+		c.signature = SPAN_OF(sig);
+		row.unsigned_n = row.unsigned_bytes = 0;
+	}
+	r = store_change(s, &h, &row.head, &c, &row);
+	if (r)
+		return err_up(r);
+	*ret = (struct ref){ .at = h.at, .change = row.head };
+
+	r = record_count(s, o->record, 1);
+	if (!r)
+		r = node_touch(s, o->record);
+	if (!r)
+		r = node_affairs(s, o->record, &a);
+	if (r)
+		return err_up(r);
+	return feed_change(s, a, o->record, &h.at, NULL);
+}
+
+/* A run as it was checked: its headers, and the ids of its changes. */
+struct checked {
+	struct header *headers;
+	struct hash *ids;
+	size_t n;
+};
+
+static bool same_chain(const struct header *a, const struct header *b)
+{
+	return id_equal(&a->record, &b->record) && id_equal(&a->at.author, &b->at.author) &&
+	       id_equal(&a->at.incarnation, &b->at.incarnation);
+}
+
+/* Headers, hashes and links, but not the signature. */
+static int check_links(struct step *s, const struct run *run, struct checked *ret)
+{
+	size_t bytes = 0;
+
+	if (run->n == 0 || run->n > RUN_CHANGES_MAX)
+		return CHAIN_E_RUN;
+	ret->n = run->n;
+	ret->headers = arena_array(s->arena, run->n, sizeof(*ret->headers));
+	ret->ids = arena_array(s->arena, run->n, sizeof(*ret->ids));
+	if (!ret->headers || !ret->ids)
+		return err_new(-ENOMEM);
+
+	for (size_t i = 0; i < run->n; i++) {
+		const struct wire_change *c = &run->changes[i];
+		struct header *h = &ret->headers[i];
+		struct hash hash;
+		int r = wire_header_decode(c->header, h);
+
+		if (r)
+			return r < 0 ? err_up(r) : CHAIN_E_HEADER;
+		bytes += c->header.len + c->body.len;
+		if (bytes > RUN_BYTES_MAX ||
+			(i > 0 && (!same_chain(h, &ret->headers[0]) ||
+					  h->at.seq != ret->headers[i - 1].at.seq + 1)))
+			return CHAIN_E_RUN;
+		if (i > 0 && !hash_equal(&h->prev, &ret->ids[i - 1]))
+			return CHAIN_E_LINK;
+		r = body_hash(s->crypto, c->body, &hash);
+		if (r)
+			return err_up(r);
+		if (!hash_equal(&hash, &h->body_hash))
+			return CHAIN_E_BODY;
+		r = change_id(s->crypto, c->header, &ret->ids[i]);
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}
+
+static int check_signature(
+	struct step *s, const struct header *h, const struct hash *id, struct span signature)
+{
+	struct pubkey key;
+	struct sig sig;
+	int r;
+
+	if (signature.len != SIG_LEN)
+		return CHAIN_E_SIGNATURE;
+	r = region_key(s, &h->at.author, &h->at.incarnation, &key);
+	if (r)
+		return r == ROW_NONE ? CHAIN_E_UNKNOWN : err_up(r);
+	memcpy(sig.b, signature.at, SIG_LEN);
+	r = crypto_verify(s->crypto, &key, LABEL_SIGN, SPAN_OF(*id), &sig);
+	if (r)
+		return r == CRYPTO_E_BAD ? CHAIN_E_SIGNATURE : err_up(r);
+	return 0;
+}
+
+static int read_control(
+	struct step *s, const struct header *h, struct span body, struct control *ret)
+{
+	bool good = true;
+	int r = wire_control_decode(body, s->arena, ret);
+
+	if (r)
+		return r < 0 ? err_up(r) : CHAIN_E_CONTROL;
+	if (ret->kind == CONTROL_GENESIS) {
+		r = genesis_true(s, h, ret, &good);
+		if (r)
+			return err_up(r);
+	}
+	return good ? 0 : CHAIN_E_CONTROL;
+}
+
+int chain_check_control(struct step *s, const struct id *record, const struct wire_change *c,
+	struct ref *ret, struct control *ret_control)
+{
+	struct wire_change one = *c;
+	struct run run = { .changes = &one, .n = 1 };
+	struct checked k;
+	int r = check_links(s, &run, &k);
+
+	if (r)
+		return r;
+	if (!id_equal(&k.headers[0].record, record) || !(k.headers[0].flags & FLAG_CONTROL))
+		return CHAIN_E_RUN;
+	r = check_signature(s, &k.headers[0], &k.ids[0], c->signature);
+	if (r)
+		return r;
+	*ret = (struct ref){ .at = k.headers[0].at, .change = k.ids[0] };
+	return read_control(s, &k.headers[0], c->body, ret_control);
+}
+
+int chain_run_record(const struct run *run, struct id *ret)
+{
+	struct header h;
+
+	if (run->n == 0 || wire_header_decode(run->changes[0].header, &h))
+		return CHAIN_E_HEADER;
+	*ret = h.record;
+	return 0;
+}
+
+/* Keep both sides of a fork: what we hold at the place, and the run that says otherwise (P3.5).
+ */
+static int keep_fork(struct step *s, const struct checked *k, const struct run *run, size_t at)
+{
+	const struct header *h = &k->headers[at];
+	uint8_t key[CHAIN_PREFIX], *proof;
+	struct chain_row row;
+	struct writer w;
+	size_t room = 8;
+	int r;
+
+	r = chain_get(s->view, &h->record, &h->at.author, &h->at.incarnation, &row);
+	if (r)
+		return err_odd(r);
+	for (size_t i = at; i < run->n; i++)
+		room += wire_change_size(&run->changes[i]) + 16;
+	proof = arena_alloc(s->arena, room);
+	if (!proof)
+		return err_new(-ENOMEM);
+	w = writer_of(proof, room);
+	put_u64(&w, h->at.seq);
+	for (size_t i = at; i < run->n; i++) {
+		struct span bytes;
+
+		r = wire_change_encode(&run->changes[i], s->arena, &bytes);
+		if (r)
+			return err_odd(r);
+		put_u32(&w, (uint32_t)bytes.len);
+		put_span(&w, bytes);
+	}
+	if (w.over)
+		return err_new(-EOVERFLOW);
+	memcpy(key, h->record.b, ID_LEN);
+	memcpy(key + ID_LEN, h->at.author.b, ID_LEN);
+	memcpy(key + 2 * ID_LEN, h->at.incarnation.b, ID_LEN);
+	r = row_put(s->view, TABLE_FORK, (struct span){ key, sizeof(key) }, writer_span(&w));
+	if (!r && !row.forked) {
+		row.forked = true;
+		s->node->forks++;
+		r = chain_put(s->view, &h->record, &h->at.author, &h->at.incarnation, &row);
+	}
+	if (r)
+		return err_odd(r);
+	r = node_tell(
+		s, &(struct tell){
+			   .verb = TELL_FORKED, .record = h->record, .peer = h->at.author });
+	return r ? err_up(r) : CHAIN_E_FORKED;
+}
+
+/* How many of the first changes are held already; CHAIN_E_FORKED when one differs. */
+static int skip_held(
+	struct step *s, const struct checked *k, const struct chain_row *row, size_t *ret)
+{
+	*ret = 0;
+	while (*ret < k->n && k->headers[*ret].at.seq <= row->seq) {
+		struct index_row held;
+		int r = index_get(
+			s->view, &k->headers[*ret].record, &k->headers[*ret].at, &held);
+
+		if (r)
+			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
+		if (!hash_equal(&held.change, &k->ids[*ret]))
+			return CHAIN_E_FORKED;
+		(*ret)++;
+	}
+	return 0;
+}
+
+/* Control bodies are read before anything is stored: a run is taken whole or not at all. */
+static int check_meaning(struct step *s, const struct checked *k, const struct run *run,
+	size_t from, const struct affairs *a)
+{
+	for (size_t i = from; i < k->n; i++) {
+		const struct header *h = &k->headers[i];
+		struct control c;
+		int r;
+
+		if (!(h->flags & FLAG_CONTROL)) {
+			if (!affairs_member(a, &h->at.author))
+				return CHAIN_E_STRANGER;
+			continue;
+		}
+		r = check_signature(s, h, &k->ids[i], run->changes[i].signature);
+		if (!r)
+			r = read_control(s, h, run->changes[i].body, &c);
+		if (r)
+			return r;
+		node_clock_seen(s, c.clock);
+	}
+	return 0;
+}
+
+int chain_take(struct step *s, const struct id *from, const struct run *run,
+	struct id *ret_record, size_t *ret_new)
+{
+	const struct affairs *a;
+	struct checked k;
+	struct chain_row row;
+	const struct header *h;
+	size_t held;
+	int r;
+
+	*ret_new = 0;
+	r = check_links(s, run, &k);
+	if (r)
+		return r;
+	h = &k.headers[0];
+	*ret_record = h->record;
+	r = chain_get(s->view, &h->record, &h->at.author, &h->at.incarnation, &row);
+	if (r < 0)
+		return err_up(r);
+	if (k.headers[k.n - 1].at.seq <= row.seq && !row.forked) {
+		/* Nothing new, or a fork: only then is the signature worth its price. */
+		r = skip_held(s, &k, &row, &held);
+		if (r != CHAIN_E_FORKED)
+			return r;
+	}
+	r = check_signature(
+		s, &k.headers[k.n - 1], &k.ids[k.n - 1], run->changes[run->n - 1].signature);
+	if (r)
+		return r;
+	if (row.forked)
+		return CHAIN_E_FORKED;
+	if (h->at.seq > row.seq + 1)
+		return CHAIN_E_GAP;
+	r = skip_held(s, &k, &row, &held);
+	if (r == CHAIN_E_FORKED)
+		return keep_fork(s, &k, run, held);
+	if (r)
+		return r;
+	if (held < k.n && !hash_equal(&k.headers[held].prev, &row.head))
+		return keep_fork(s, &k, run, held);
+
+	r = node_affairs(s, &h->record, &a);
+	if (r)
+		return err_up(r);
+	r = check_meaning(s, &k, run, held, a);
+	if (r)
+		return r;
+
+	for (size_t i = held; i < k.n; i++) {
+		row.seq = k.headers[i].at.seq;
+		row.head = k.ids[i];
+		r = store_change(s, &k.headers[i], &k.ids[i], &run->changes[i], &row);
+		if (r)
+			return err_up(r);
+		/* A control change may have changed the circle: look again. */
+		r = node_affairs(s, &h->record, &a);
+		if (!r)
+			r = feed_change(s, a, &h->record, &k.headers[i].at, from);
+		if (r)
+			return err_up(r);
+		(*ret_new)++;
+	}
+	return *ret_new ? record_count(s, &h->record, *ret_new) : 0;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Feeds (P7.1 to P7.5): what each peer should have, numbered, and how it gets there. The
+ * receiver keeps the cursor; the request is the flow control.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/core/inside.h"
+
+#define FEED_BUDGET ((uint64_t)1024 * 1024) /* what we ask for at a time */
+#define FEED_SOFT   ((size_t)64 * 1024)     /* a frame is sent once it has this much */
+#define FEED_HARD   ((size_t)240 * 1024)    /* and never has more */
+#define WANTS_MAX   100000                  /* of one peer; beyond, its feed waits */
+#define ITEMS_MAX   1024
+
+/* Writing ---------------------------------------------------------------------------------- */
+
+static int feed_add(struct step *s, const struct id *peer, const struct feed_row *row)
+{
+	struct peer *p = peer_find(s->node, peer);
+	int r;
+
+	if (!p)
+		return 0; /* in the circle, and not introduced to us yet: peer add backfills */
+	r = feed_put(s->view, peer, p->row.feed_next, row);
+	if (r)
+		return err_odd(r);
+	p->row.feed_next++;
+	p->row_dirty = p->feed_dirty = true;
+	return 0;
+}
+
+int feed_change(struct step *s, const struct affairs *a, const struct id *record,
+	const struct place *at, const struct id *not_to)
+{
+	const struct id *self = &s->node->region;
+	bool own = id_equal(&at->author, self);
+	struct feed_row row = { .record = *record, .at = *at, .at_ms = s->event->wall_ms };
+
+	if (!own && !id_equal(&a->custodian, self))
+		return 0;
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *m = &a->members[i];
+		int r;
+
+		if (m->removed || id_equal(&m->row.region, self) ||
+			id_equal(&m->row.region, &at->author) ||
+			(not_to && id_equal(&m->row.region, not_to)))
+			continue;
+		r = feed_add(s, &m->row.region, &row);
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}
+
+int feed_backfill(struct step *s, const struct id *peer, const struct id *record)
+{
+	return feed_add(s, peer,
+		&(struct feed_row){
+			.is_backfill = true, .record = *record, .at_ms = s->event->wall_ms });
+}
+
+int feed_last(
+	struct step *s, const struct id *peer, const struct id *record, const struct place *at)
+{
+	return feed_add(s, peer,
+		&(struct feed_row){ .record = *record, .at = *at, .at_ms = s->event->wall_ms });
+}
+
+int feed_oldest(struct step *s, const struct id *peer, uint64_t *ret_unsent, uint64_t *ret_ms)
+{
+	const struct peer *p = peer_find(s->node, peer);
+	struct feed_row row;
+	struct scan scan;
+	uint64_t n;
+	int r;
+
+	*ret_unsent = *ret_ms = 0;
+	if (!p)
+		return 0;
+	scan_init(&scan, TABLE_FEED, SPAN_OF(*peer));
+	r = scan_next(&scan, s->view);
+	if (r)
+		return r == ROW_NONE ? 0 : err_up(r);
+	if (!feed_row_read((struct span){ scan.key, scan.key_len }, scan.value, &n, &row))
+		return err_new(-EUCLEAN);
+	*ret_unsent = p->row.feed_next - n;
+	if (s->event->wall_ms > row.at_ms)
+		*ret_ms = s->event->wall_ms - row.at_ms;
+	return 0;
+}
+
+/* Serving ---------------------------------------------------------------------------------- */
+
+/* Delete the entries up to .n, which the peer has. */
+static int trim(struct step *s, struct peer *p, uint64_t n)
+{
+	struct scan scan;
+	int r;
+
+	scan_init(&scan, TABLE_FEED, SPAN_OF(p->region));
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		struct feed_row row;
+		uint64_t at;
+
+		if (!feed_row_read(
+			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
+			return err_new(-EUCLEAN);
+		if (at > n)
+			break;
+		r = row_del(s->view, TABLE_FEED, (struct span){ scan.key, scan.key_len });
+		if (r)
+			return err_up(r);
+	}
+	if (r < 0)
+		return err_up(r);
+	p->row.feed_acked = n;
+	p->row_dirty = true;
+	return 0;
+}
+
+/* The feed begins anew with one BACKFILL for every shared record (P7.4). */
+static int begin_anew(struct step *s, struct peer *p)
+{
+	struct message m = { .kind = MSG_RECONCILE,
+		.reconcile = { s->node->incarnation, p->row.feed_next - 1 } };
+	struct scan scan;
+	int r = trim(s, p, p->row.feed_next - 1);
+
+	if (r)
+		return err_up(r);
+	scan_init(&scan, TABLE_SHARE, SPAN_OF(p->region));
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		struct id record;
+
+		if (scan.key_len != 2 * ID_LEN)
+			return err_new(-EUCLEAN);
+		memcpy(record.b, scan.key + ID_LEN, ID_LEN);
+		r = feed_backfill(s, &p->region, &record);
+		if (r)
+			return err_up(r);
+	}
+	if (r < 0)
+		return err_up(r);
+	p->asked = false;
+	p->rung = true; /* it will ask by itself */
+	r = node_tell(s, &(struct tell){ .verb = TELL_RECONCILES, .peer = p->region });
+	return r ? err_up(r) : peer_send(s, p, &m);
+}
+
+int feed_asked(struct step *s, struct peer *p, const struct message *m)
+{
+	uint64_t after = m->feed_req.after;
+	int r;
+
+	if (!id_equal(&m->feed_req.incarnation, &s->node->incarnation) ||
+		after < p->row.feed_acked || after >= p->row.feed_next)
+		return begin_anew(s, p);
+	if (after > p->row.feed_acked) {
+		r = trim(s, p, after);
+		if (r)
+			return err_up(r);
+	}
+	/* What is in flight on this link is not sent again. */
+	if (p->feed_sent < after)
+		p->feed_sent = after;
+	p->asked = true;
+	p->rung = false;
+	p->feed_budget = m->feed_req.budget < FEED_BUDGET ? m->feed_req.budget : FEED_BUDGET;
+	p->feed_dirty = true;
+	return 0;
+}
+
+/* A frame of the feed being put together. */
+struct filling {
+	struct feed_item *items;
+	size_t n, room_changes;
+	size_t bytes;
+	uint64_t through;  /* everything up to here is in .items, whole */
+	uint64_t run_last; /* the last entry of the open run */
+	size_t run_signed; /* changes of the open run up to its last signature */
+	size_t run_signed_bytes;
+	uint64_t run_signed_n;
+	struct feed_row run_at; /* where the open run stands */
+	bool open, full;
+};
+
+/* End the open run at its last signature; what is behind it goes into the next frame. */
+static void close_run(struct filling *f)
+{
+	struct feed_item *item = &f->items[f->n - 1];
+
+	if (!f->open)
+		return;
+	f->open = false;
+	if (f->run_signed == 0) {
+		/* It does not reach its signature in one frame: the record is asked for whole.
+		 */
+		*item = (struct feed_item){ .is_backfill = true, .backfill = f->run_at.record };
+		f->through = f->run_last;
+		return;
+	}
+	if (f->run_signed < item->run.n)
+		f->full = true;
+	item->run.n = f->run_signed;
+	f->through = f->run_signed_n;
+	f->bytes = f->run_signed_bytes;
+}
+
+static bool continues(const struct filling *f, const struct feed_row *row)
+{
+	return f->open && id_equal(&f->run_at.record, &row->record) &&
+	       id_equal(&f->run_at.at.author, &row->at.author) &&
+	       id_equal(&f->run_at.at.incarnation, &row->at.incarnation) &&
+	       f->run_at.at.seq + 1 == row->at.seq;
+}
+
+static int add_change(struct step *s, struct filling *f, uint64_t n, const struct feed_row *row)
+{
+	struct index_row index;
+	struct wire_change c, *grown;
+	struct feed_item *item;
+	size_t size;
+	int r = index_get(s->view, &row->record, &row->at, &index);
+
+	if (!r)
+		r = log_get(s->view, index.n, &c);
+	if (r)
+		return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
+	size = wire_change_size(&c);
+	if (!continues(f, row)) {
+		close_run(f);
+		if (f->full || f->bytes > FEED_SOFT || f->n == ITEMS_MAX) {
+			f->full = true;
+			return 0;
+		}
+		f->items[f->n++] = (struct feed_item){ 0 };
+		f->open = true;
+		f->run_signed = f->room_changes = 0;
+	}
+	item = &f->items[f->n - 1];
+	if (f->bytes + size > FEED_HARD || item->run.n == RUN_CHANGES_MAX ||
+		(f->bytes > FEED_SOFT && f->run_signed == item->run.n && item->run.n)) {
+		close_run(f);
+		f->full = true;
+		return 0;
+	}
+	grown = arena_grow(
+		s->arena, item->run.changes, item->run.n, &f->room_changes, sizeof(*grown));
+	if (!grown)
+		return err_new(-ENOMEM);
+	item->run.changes = grown;
+	item->run.changes[item->run.n++] = c;
+	f->bytes += size;
+	f->run_at = *row;
+	f->run_last = n;
+	if (c.signature.len) {
+		f->run_signed = item->run.n;
+		f->run_signed_bytes = f->bytes;
+		f->run_signed_n = n;
+	}
+	return 0;
+}
+
+/* Changes borrow from the store: nothing is written between here and the encoding. */
+static int fill(struct step *s, struct peer *p, struct filling *f)
+{
+	uint8_t from[VIEW_KEY_MAX];
+	struct scan scan;
+	int r = 0;
+
+	*f = (struct filling){ .through = p->feed_sent };
+	f->items = arena_array(s->arena, ITEMS_MAX, sizeof(*f->items));
+	if (!f->items)
+		return err_new(-ENOMEM);
+	scan_init(&scan, TABLE_FEED, SPAN_OF(p->region));
+	scan_from(&scan, (struct span){ from, peer_key(&p->region, p->feed_sent + 1, from) });
+	while (!f->full && (r = scan_next(&scan, s->view)) == 0) {
+		struct feed_row row;
+		uint64_t n;
+
+		if (!feed_row_read(
+			    (struct span){ scan.key, scan.key_len }, scan.value, &n, &row))
+			return err_new(-EUCLEAN);
+		if (!row.is_backfill) {
+			r = add_change(s, f, n, &row);
+			if (r)
+				return err_up(r);
+			continue;
+		}
+		close_run(f);
+		if (f->full || f->n == ITEMS_MAX) {
+			f->full = true;
+			break;
+		}
+		f->items[f->n++] =
+			(struct feed_item){ .is_backfill = true, .backfill = row.record };
+		f->bytes += 24;
+		f->through = n;
+	}
+	close_run(f);
+	return r < 0 ? err_up(r) : 0;
+}
+
+int feed_pump(struct step *s, struct peer *p)
+{
+	struct filling f;
+
+	if (p->state != PEER_LIVE || !p->feed_dirty)
+		return 0;
+	if (!p->asked) {
+		struct message bell = { .kind = MSG_DOORBELL };
+
+		p->feed_dirty = false;
+		if (p->rung || p->row.feed_next - 1 <= p->feed_sent)
+			return 0;
+		p->rung = true;
+		return peer_send(s, p, &bell);
+	}
+	while (p->asked && p->feed_sent + 1 < p->row.feed_next) {
+		struct message m = { .kind = MSG_FEED };
+		size_t bytes;
+		int r = fill(s, p, &f);
+
+		if (r)
+			return err_up(r);
+		if (f.n == 0)
+			break;
+		m.feed.items = f.items;
+		m.feed.n = f.n;
+		m.feed.through = f.through;
+		bytes = f.bytes + 16;
+		r = peer_send(s, p, &m);
+		if (r)
+			return err_up(r);
+		p->feed_sent = f.through;
+		if (bytes >= p->feed_budget)
+			p->asked = false; /* spent: it will ask again */
+		else
+			p->feed_budget -= bytes;
+	}
+	p->feed_dirty = p->feed_sent + 1 < p->row.feed_next;
+	return 0;
+}
+
+/* Receiving -------------------------------------------------------------------------------- */
+
+int feed_ask(struct step *s, struct peer *p)
+{
+	struct message m = { .kind = MSG_FEED_REQ, .feed_req = { .budget = FEED_BUDGET } };
+	struct cursor_row cursor;
+	int r;
+
+	if (p->state != PEER_LIVE || (p->asking && p->asked_budget > FEED_BUDGET / 2) ||
+		p->wants > WANTS_MAX || s->node->disk_full)
+		return 0;
+	r = cursor_get(s->view, &p->region, &cursor);
+	if (r < 0)
+		return err_up(r);
+	m.feed_req.incarnation = cursor.incarnation;
+	m.feed_req.after = cursor.n;
+	p->asking = true;
+	p->asked_budget = FEED_BUDGET;
+	return peer_send(s, p, &m);
+}
+
+/* P7.10: from a member, and only where we are one. */
+static int may_take(struct step *s, const struct peer *p, const struct id *record, bool *ret)
+{
+	const struct affairs *a;
+	int r = node_affairs(s, record, &a);
+
+	if (r)
+		return err_up(r);
+	*ret = affairs_role(a, &p->region) != ROLE_NONE &&
+	       affairs_role(a, &s->node->region) != ROLE_NONE;
+	return 0;
+}
+
+static int take_run(struct step *s, struct peer *p, const struct run *run)
+{
+	struct record_row row;
+	struct id record;
+	size_t added;
+	bool may = false;
+	int r = chain_run_record(run, &record);
+
+	if (r)
+		return peer_refuse(s, p, NULL, chain_verdict(r), false);
+	r = record_get(s->view, &record, &row);
+	if (r < 0)
+		return err_up(r);
+	if (r == ROW_NONE)
+		return sync_want(s, p, &record);
+	r = may_take(s, p, &record, &may);
+	if (r)
+		return err_up(r);
+	if (!may)
+		return peer_refuse(s, p, &record, "not-in-circle", false);
+
+	r = chain_take(s, &p->region, run, &record, &added);
+	if (r < 0)
+		return err_up(r);
+	if (r == CHAIN_E_GAP || r == CHAIN_E_UNKNOWN)
+		return sync_want(s, p, &record);
+	if (r)
+		return peer_refuse(s, p, &record, chain_verdict(r), false);
+	if (!added)
+		return 0;
+	r = node_touch(s, &record);
+	if (r)
+		return err_up(r);
+	return node_tell(s,
+		&(struct tell){
+			.verb = TELL_STORES, .peer = p->region, .record = record, .n = added });
+}
+
+/* The running hash of what was taken, so that a restored sender can be told apart. */
+static int run_hash(struct step *s, const struct message *m, struct cursor_row *cursor)
+{
+	uint8_t through[8];
+	struct writer w = writer_of(through, sizeof(through));
+	struct hash next;
+	int r;
+
+	put_u64(&w, m->feed.through);
+	r = crypto_hash(s->crypto,
+		(struct span[]){ SPAN_LIT("kith/feed/1\0"), SPAN_OF(cursor->running),
+			{ through, sizeof(through) } },
+		3, &next);
+	if (r)
+		return err_odd(r);
+	cursor->running = next;
+	return 0;
+}
+
+int feed_came(struct step *s, struct peer *p, const struct message *m, size_t bytes)
+{
+	struct cursor_row cursor;
+	int r = cursor_get(s->view, &p->region, &cursor);
+
+	if (r < 0)
+		return err_up(r);
+	if (r == ROW_NONE || m->feed.through < cursor.n)
+		return peer_refuse(s, p, NULL, "feed-not-asked-for", true);
+	for (size_t i = 0; i < m->feed.n; i++) {
+		const struct feed_item *item = &m->feed.items[i];
+
+		r = item->is_backfill ? sync_want(s, p, &item->backfill)
+				      : take_run(s, p, &item->run);
+		if (r)
+			return err_up(r);
+		if (p->state != PEER_LIVE)
+			return 0;
+	}
+	cursor.n = m->feed.through;
+	r = run_hash(s, m, &cursor);
+	if (!r)
+		r = cursor_put(s->view, &p->region, &cursor);
+	if (r)
+		return err_odd(r);
+	p->asked_budget -= bytes < p->asked_budget ? bytes : p->asked_budget;
+	return feed_ask(s, p);
+}
+
+int feed_reconcile(struct step *s, struct peer *p, const struct message *m)
+{
+	struct cursor_row cursor = { .incarnation = m->reconcile.incarnation,
+		.n = m->reconcile.from };
+	int r;
+
+	r = cursor_put(s->view, &p->region, &cursor);
+	if (r)
+		return err_odd(r);
+	p->asking = false;
+	return feed_ask(s, p);
+}

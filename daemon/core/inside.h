@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Inside the node
+ *
+ * What the files of core share: the node, one step's surroundings, and the calls between them.
+ * Every call takes the step; nothing here keeps a pointer into the store or the step's arena.
+ *
+ * Results: 0, a verdict of the callee's own, or < 0. -ENOSPC and -EUCLEAN are those of rows.h.
+ */
+
+#include <kith/care.h>
+#include <kith/node.h>
+
+#include "daemon/core/affairs.h"
+#include "daemon/core/rows.h"
+
+#define PEERS_MAX      64
+#define GETS_MAX       4
+#define FOLLOWERS_MAX  32
+#define SEEN_MAX       256
+#define AFFAIRS_CACHED 64
+#define NAME_TEXT_MAX  REGION_NAME_MAX
+
+/* One step: an event, the turn's view, where output goes. */
+struct step {
+	struct node *node;
+	const struct event *event;
+	const struct view *view;
+	struct actions *out;
+	struct arena *arena; /* .out's: lives until the turn is over */
+	struct crypto *crypto;
+};
+
+enum peer_state { PEER_DOWN, PEER_DIALLING, PEER_GREETING, PEER_LIVE };
+
+struct get_slot {
+	bool busy;
+	uint32_t request;
+	struct id record;
+};
+
+struct peer {
+	struct id region;
+	struct peer_row row; /* as it will stand at the end of the step */
+	bool row_dirty;
+	char name[REGION_NAME_MAX];
+	char endpoint[ENDPOINT_MAX]; /* where to dial it; empty: it dials us */
+	bool we_dial;
+	struct pubkey curve_keys[CURVE_KEYS_MAX];
+	size_t n_curve_keys;
+	struct pubkey kem_key;
+	struct hash fingerprint;
+
+	enum peer_state state;
+	uint64_t link;
+	msec due;          /* of the state: dial again, give up greeting, poll */
+	unsigned failures; /* in a row */
+	uint64_t last_heard_ms;
+	char problem[120]; /* the last thing that went wrong, for people; empty once live */
+	char software[64];
+
+	/* the session (P8) */
+	struct secret ephemeral;
+	struct hash hello_sent;
+	struct secret key_out, key_in;
+	uint64_t count_out, count_in;
+
+	/* its feed of ours: what it asked for */
+	bool asked;
+	uint64_t feed_sent, feed_budget;
+	bool feed_dirty; /* something may have come behind feed_sent */
+	bool rung;       /* a doorbell is out and it has not asked since */
+
+	/* our feed of its: what we asked for */
+	bool asking;
+	uint64_t asked_budget; /* what is left of it, as we count */
+	struct get_slot gets[GETS_MAX];
+	uint32_t next_request;
+	struct id want_after; /* the round through its wants goes on behind this record */
+	msec wants_due;       /* a failed want is tried again then */
+	uint64_t wants;       /* rows of WANT */
+};
+
+/* Somebody local who waits for a record to get somewhere. */
+struct follower {
+	bool busy;
+	uint64_t client;
+	uint32_t request;
+	struct id record;
+	uint64_t told_held;
+	uint32_t told_state;
+	bool told;
+};
+
+struct node {
+	struct crypto *crypto;
+	const struct node_keys *keys;
+	struct node_options options;
+	struct id region, incarnation;
+	uint64_t incarnation_number;
+	char name[REGION_NAME_MAX];
+	struct pubkey kem_public;
+	bool has_endpoint; /* others can dial us */
+
+	uint64_t log_next;
+	uint64_t clock; /* hybrid logical clock, the last one given */
+	struct id boot_nonce;
+
+	bool link_ready;
+	struct pubkey link_key; /* kith-link's CURVE key */
+	char listening[ENDPOINT_MAX];
+	uint64_t next_link;
+
+	struct peer *peers[PEERS_MAX];
+	size_t n_peers;
+	struct follower followers[FOLLOWERS_MAX];
+	struct {
+		struct hash what;
+	} seen[SEEN_MAX]; /* access entries of this hour: a ring */
+	size_t seen_next;
+
+	/* Affairs by record, newest use wins its slot. */
+	struct {
+		bool valid;
+		struct arena arena;
+		struct affairs affairs;
+		struct id record;
+	} cache[AFFAIRS_CACHED];
+
+	uint64_t forks;
+	bool disk_full; /* as the host's last figures say */
+
+	/* Records that this step touched: settled and told once, at its end. */
+	struct id *touched;
+	size_t n_touched, room_touched;
+};
+
+/* Kept in META: what lists would have to count. */
+struct counts {
+	uint64_t records, custodian_of;
+};
+
+/* node.c ---------------------------------------------------------------------------------- */
+MUST_USE int node_act(struct step *s, const struct action *a);
+MUST_USE int node_tell(struct step *s, const struct tell *t);
+MUST_USE int node_link(struct step *s, enum action_kind kind, const struct link_frame *f);
+/* The next hybrid logical clock (milliseconds << 16 | counter). */
+uint64_t node_clock(struct step *s);
+/* Moves the clock past one that was seen, unless it is more than a day ahead of the wall. */
+void node_clock_seen(struct step *s, uint64_t clock);
+/* The affairs of a record, from memory or from its control changes. Valid until the next
+ * control change of that record or until the slot is used for another. */
+MUST_USE int node_affairs(struct step *s, const struct id *record, const struct affairs **ret);
+void node_forget(struct node *n, const struct id *record);
+/* Settle this record at the end of the step, and tell those who follow it. */
+MUST_USE int node_touch(struct step *s, const struct id *record);
+MUST_USE int node_counts(struct step *s, int records, int custodian_of, struct counts *ret);
+struct date node_today(const struct step *s);
+/* A region's name as its card has it, or the first digits of its id. */
+MUST_USE int node_region_name(
+	struct step *s, const struct id *region, char into[NAME_TEXT_MAX]);
+
+/* region.c: cards and incarnation keys -------------------------------------------------------
+ */
+/* The newest card of any region whose card is held; 0, ROW_NONE. */
+MUST_USE int region_card(struct step *s, const struct id *region, struct checked_card *ret);
+/* Keep a bundle if it proves itself and is newer than what is held. 0, CARD_E_BAD. */
+MUST_USE int region_learn(
+	struct step *s, struct span bundle, struct id *ret_region, bool *ret_new);
+/* The key of an incarnation; 0, ROW_NONE (no card, or not in its list: ask for a newer one). */
+MUST_USE int region_key(struct step *s, const struct id *region, const struct id *incarnation,
+	struct pubkey *ret);
+
+/* chain.c ---------------------------------------------------------------------------------- */
+enum {
+	CHAIN_E_GAP = 1,   /* does not connect to what is held: a want */
+	CHAIN_E_UNKNOWN,   /* the author's key is not known yet: a want */
+	CHAIN_E_FORKED,    /* proof is kept; nothing more is taken of this chain */
+	CHAIN_E_HEADER,    /* not a header (P2.2) */
+	CHAIN_E_RUN,       /* not one chain, one after another (P3.2), or not of this record */
+	CHAIN_E_LINK,      /* prev is not the change before (P2.4) */
+	CHAIN_E_BODY,      /* body_hash does not match (P2.5) */
+	CHAIN_E_SIGNATURE, /* (P3.1) */
+	CHAIN_E_CONTROL,   /* the control body is not one (P6.1), or Genesis lies (P1.3) */
+	CHAIN_E_STRANGER,  /* its author may not write here (P6.9) */
+};
+const char *chain_verdict(int verdict);
+
+/* Add a change of our own. For sealed ones .body is filled (clock, deps and seed are set here),
+ * for control ones .control. Signed when .sign, and always when (P3.3) asks for it. */
+struct own_change {
+	const struct id *record;
+	struct control *control; /* or */
+	struct body *body;
+	uint32_t class;
+	bool sign;
+};
+MUST_USE int chain_append(struct step *s, const struct own_change *o, struct ref *ret);
+/* Take a run from a peer: 0 and the number that was new, or a verdict (then nothing was
+ * stored). */
+MUST_USE int chain_take(struct step *s, const struct id *from, const struct run *run,
+	struct id *ret_record, size_t *ret_new);
+/* The record of a run, unchecked: for asking whether it is known at all. */
+MUST_USE int chain_run_record(const struct run *run, struct id *ret);
+/* One control change by itself (P7.8): checked, not stored. */
+MUST_USE int chain_check_control(struct step *s, const struct id *record,
+	const struct wire_change *c, struct ref *ret, struct control *ret_control);
+
+/* keys.c: content keys -----------------------------------------------------------------------
+ */
+MUST_USE int keys_make(struct step *s, const struct id *record, uint32_t epoch,
+	uint32_t n_classes, struct key_commitment *ret);
+MUST_USE int keys_commitment(struct step *s, const struct id *record, uint32_t epoch,
+	uint32_t class, const struct secret *key, struct hash *ret);
+MUST_USE int keys_wrap(struct step *s, const struct id *record, uint32_t epoch, uint32_t class,
+	const struct id *to, const struct pubkey *kem, struct key_wrap *ret); /* 0, ROW_NONE */
+enum { KEYS_E_BAD = 1 };
+MUST_USE int keys_take(struct step *s, const struct id *record, const struct affairs *a,
+	const struct key_wrap *w, bool *ret_new); /* 0, KEYS_E_BAD (P5.3) */
+/* All keys that our row entitles us to are held. */
+MUST_USE int keys_whole(
+	struct step *s, const struct id *record, const struct affairs *a, bool *ret);
+
+/* body.c: seal and open ----------------------------------------------------------------------
+ */
+enum {
+	BODY_E_KEY = 1, /* the content key is not held */
+	BODY_E_SEAL,    /* does not open */
+	BODY_E_FORM,    /* opens, and is not a body (P4.3, P4.5) */
+	BODY_E_ROOT,    /* opens, and is not what content_root says (P4.4) */
+};
+MUST_USE int body_seal(struct step *s, const struct header *h, const struct body *b,
+	struct span *ret_sealed, struct hash *ret_root);
+MUST_USE int body_open(struct step *s, struct arena *a, const struct header *h,
+	struct span sealed, struct body *ret);
+
+/* feed.c ----------------------------------------------------------------------------------- */
+/* Tell the circle of a change just stored: our own always, others' when we are custodian. */
+MUST_USE int feed_change(struct step *s, const struct affairs *a, const struct id *record,
+	const struct place *at, const struct id *not_to);
+/* The last change that a region which is leaving gets: the one that removes it. */
+MUST_USE int feed_last(
+	struct step *s, const struct id *peer, const struct id *record, const struct place *at);
+MUST_USE int feed_backfill(struct step *s, const struct id *peer, const struct id *record);
+MUST_USE int feed_asked(struct step *s, struct peer *p, const struct message *m);
+MUST_USE int feed_came(struct step *s, struct peer *p, const struct message *m, size_t bytes);
+MUST_USE int feed_reconcile(struct step *s, struct peer *p, const struct message *m);
+/* Ask for more if it is time. */
+MUST_USE int feed_ask(struct step *s, struct peer *p);
+/* At the end of a step: send what standing requests allow. */
+MUST_USE int feed_pump(struct step *s, struct peer *p);
+MUST_USE int feed_oldest(
+	struct step *s, const struct id *peer, uint64_t *ret_unsent, uint64_t *ret_ms);
+
+/* sync.c ----------------------------------------------------------------------------------- */
+MUST_USE int sync_want(struct step *s, struct peer *p, const struct id *record);
+MUST_USE int sync_get(struct step *s, struct peer *p, const struct message *m);
+MUST_USE int sync_changes(struct step *s, struct peer *p, const struct message *m);
+MUST_USE int sync_pump(struct step *s, struct peer *p);
+
+/* peer.c ----------------------------------------------------------------------------------- */
+struct peer *peer_find(struct node *n, const struct id *region);
+MUST_USE int peer_load(struct step *s, const struct id *region);
+MUST_USE int peer_announce(struct step *s); /* LINK_PEERS */
+MUST_USE int peer_send(struct step *s, struct peer *p, const struct message *m);
+MUST_USE int peer_tick(struct step *s, struct peer *p);
+MUST_USE int peer_link_up(struct step *s);
+MUST_USE int peer_link_down(struct step *s);
+MUST_USE int peer_frame(struct step *s);
+MUST_USE int peer_save(struct step *s, struct peer *p);
+msec peer_due(const struct peer *p);
+/* A verdict about what it sent: told, remembered, and the link ended when .drop. */
+MUST_USE int peer_refuse(struct step *s, struct peer *p, const struct id *record,
+	const char *verdict, bool drop);
+void peer_lost(struct step *s, struct peer *p);
+
+/* record.c: what we are to a record
+ * ------------------------------------------------------------ */
+/* After control changes of a record came or were made: roles, shares, and what follows by
+ * itself (Release, StandDown, removal). */
+MUST_USE int record_settle(struct step *s, const struct id *record);
+MUST_USE int record_count(struct step *s, const struct id *record, size_t more);
+/* Of the newest manifest: how many changes it names and how many of them are held. */
+struct progress {
+	uint64_t held, of;
+	bool whole; /* held, and so are the keys */
+};
+MUST_USE int record_progress(
+	struct step *s, const struct id *record, const struct affairs *a, struct progress *ret);
+MUST_USE int record_new(
+	struct step *s, const char *authority, const char *child, struct id *ret);
+MUST_USE int record_manifest(
+	struct step *s, const struct id *record, const struct affairs *a, struct manifest *ret);
+/* Tell followers how far a record is. */
+MUST_USE int record_told(struct step *s, const struct id *record);
+
+MUST_USE int follower_tell(struct step *s, struct follower *f);
+
+/* move.c: what people decide ----------------------------------------------------------------
+ */
+#define MOVE_CODE_WITHDRAWN                                                                    \
+	100 /* Decline: the answer to a Withdraw that came before any other */
+/* Each gives 0 or an enum problem. */
+MUST_USE int move_offer(struct step *s, const struct id *record, const struct id *to,
+	uint32_t reason, struct span words, const struct ctl_request *by, struct ref *ret);
+MUST_USE int move_withdraw(
+	struct step *s, const struct id *record, const struct ctl_request *by, struct ref *ret);
+MUST_USE int move_accept(
+	struct step *s, const struct id *record, const struct ctl_request *by, struct ref *ret);
+MUST_USE int move_decline(struct step *s, const struct id *record, uint32_t code,
+	const struct ctl_request *by, struct ref *ret);
+/* The control change with everything filled that all of them have. */
+void move_control(
+	struct step *s, const struct affairs *a, enum control_kind kind, struct control *ret);
+
+MUST_USE int moves_waiting(struct step *s, uint64_t *ret);
+
+/* summary.c: one sealed row a record, for lists
+ * -------------------------------------------------- */
+struct summary {
+	char alias[64];   /* AUTHORITY/CHILD */
+	uint64_t changes; /* that it knows: fewer than are held means stale */
+	uint64_t entries, faults, conflicts;
+	struct care_summary care;
+};
+MUST_USE int summary_get(struct step *s, const struct id *record, struct summary *ret);
+/* The summary of a record that has its Genesis and nothing else. */
+MUST_USE int summary_begin(struct step *s, const struct id *record);
+/* A stored row as care reads it; borrows from .w. NULL when memory is out. */
+const struct care_row *summary_row(struct arena *a, const struct wire_row *w);
+/* After an own change was appended: what its entries add. */
+MUST_USE int summary_entries(
+	struct step *s, const struct id *record, const struct entry *entries, size_t n);
+/* Remade from the fold when changes of others have come since. */
+MUST_USE int summary_refresh(struct step *s, const struct id *record);
+MUST_USE int token_find(
+	struct step *s, struct span authority, struct span child, struct id *ret);
+MUST_USE int token_put(
+	struct step *s, struct span authority, struct span child, const struct id *record);
+
+/* ask.c ------------------------------------------------------------------------------------ */
+MUST_USE int ask_step(struct step *s);
+MUST_USE int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Content keys (P5): made by the custodian, committed to in a control change, wrapped for a
+ * member when it asks, never stored wrapped.
+ */
+
+#include <string.h>
+
+#include "daemon/core/inside.h"
+
+int keys_commitment(struct step *s, const struct id *record, uint32_t epoch, uint32_t class,
+	const struct secret *key, struct hash *ret)
+{
+	uint8_t numbers[8];
+	struct writer w = writer_of(numbers, sizeof(numbers));
+	int r;
+
+	put_u32(&w, epoch);
+	put_u32(&w, class);
+	r = crypto_hash(s->crypto,
+		(struct span[]){ SPAN_LIT("kith/key/1\0"), SPAN_OF(*record),
+			{ numbers, sizeof(numbers) }, SPAN_OF(*key) },
+		4, ret);
+	return r ? err_odd(r) : 0;
+}
+
+int keys_make(struct step *s, const struct id *record, uint32_t epoch, uint32_t n_classes,
+	struct key_commitment *ret)
+{
+	for (uint32_t class = 0; class < n_classes; class ++) {
+		CLEANUP(secret_done) struct secret key = { 0 };
+		int r = crypto_random(s->crypto, key.b, KEY_LEN);
+
+		if (r)
+			return err_odd(r);
+		r = key_put(s->view, record, epoch, class, &key);
+		if (r)
+			return err_odd(r);
+		ret[class] = (struct key_commitment){ .epoch = epoch, .class = class };
+		r = keys_commitment(s, record, epoch, class, &key, &ret[class].commitment);
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}
+
+#define INFO_MAX 96
+
+static struct span wrap_info(const struct id *record, uint32_t epoch, uint32_t class,
+	const struct id *to, const struct pubkey *kem, uint8_t into[INFO_MAX])
+{
+	struct writer w = writer_of(into, INFO_MAX);
+
+	put_span(&w, SPAN_LIT("kith/wrap/1\0"));
+	put_bytes(&w, record->b, ID_LEN);
+	put_u32(&w, epoch);
+	put_u32(&w, class);
+	put_bytes(&w, to->b, ID_LEN);
+	put_bytes(&w, kem->b, KEY_LEN);
+	return writer_span(&w);
+}
+
+int keys_wrap(struct step *s, const struct id *record, uint32_t epoch, uint32_t class,
+	const struct id *to, const struct pubkey *kem, struct key_wrap *ret)
+{
+	CLEANUP(secret_done) struct secret key = { 0 };
+	uint8_t info[INFO_MAX];
+	int r = key_get(s->view, record, epoch, class, &key);
+
+	if (r)
+		return r;
+	ret->epoch = epoch;
+	ret->class = class;
+	r = crypto_wrap(s->crypto, kem, wrap_info(record, epoch, class, to, kem, info), &key,
+		ret->wrap);
+	return r ? err_odd(r) : 0;
+}
+
+static const struct key_commitment *find_commitment(
+	const struct affairs *a, uint32_t epoch, uint32_t class)
+{
+	for (size_t i = 0; i < a->n_keys; i++)
+		if (a->keys[i].epoch == epoch && a->keys[i].class == class)
+			return &a->keys[i];
+	return NULL;
+}
+
+int keys_take(struct step *s, const struct id *record, const struct affairs *a,
+	const struct key_wrap *w, bool *ret_new)
+{
+	CLEANUP(secret_done) struct secret key = { 0 };
+	const struct node *n = s->node;
+	const struct key_commitment *c = find_commitment(a, w->epoch, w->class);
+	uint8_t info[INFO_MAX];
+	struct hash commitment;
+	int r;
+
+	*ret_new = false;
+	if (!c)
+		return KEYS_E_BAD;
+	r = key_get(s->view, record, w->epoch, w->class, &key);
+	if (r != ROW_NONE)
+		return r;
+	r = crypto_unwrap(s->crypto, &n->keys->kem, &n->kem_public,
+		wrap_info(record, w->epoch, w->class, &n->region, &n->kem_public, info),
+		w->wrap, &key);
+	if (r)
+		return r == CRYPTO_E_BAD ? KEYS_E_BAD : err_up(r);
+	r = keys_commitment(s, record, w->epoch, w->class, &key, &commitment);
+	if (r)
+		return err_up(r);
+	if (!hash_equal(&commitment, &c->commitment))
+		return KEYS_E_BAD;
+	r = key_put(s->view, record, w->epoch, w->class, &key);
+	if (r)
+		return err_odd(r);
+	*ret_new = true;
+	return 0;
+}
+
+int keys_whole(struct step *s, const struct id *record, const struct affairs *a, bool *ret)
+{
+	const struct member *m = affairs_member(a, &s->node->region);
+
+	*ret = false;
+	if (!m || m->removed)
+		return 0;
+	for (size_t i = 0; i < a->n_keys; i++) {
+		CLEANUP(secret_done) struct secret key = { 0 };
+		const struct key_commitment *c = &a->keys[i];
+		int r;
+
+		if (c->class > 31 || !(m->row.classes & 1u << c->class) ||
+			c->epoch < m->row.first_epoch)
+			continue;
+		r = key_get(s->view, record, c->epoch, c->class, &key);
+		if (r == ROW_NONE)
+			return 0;
+		if (r)
+			return err_up(r);
+	}
+	*ret = true;
+	return 0;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Moves: what people decide about custody (P6). Each checks what the person may do, and says
+ * which rule is in the way; what follows by itself is in record.c.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/core/inside.h"
+
+void move_control(
+	struct step *s, const struct affairs *a, enum control_kind kind, struct control *ret)
+{
+	*ret = (struct control){ .kind = kind,
+		.date = node_today(s),
+		.term = a->term,
+		.has_right = true,
+		.right = a->right,
+		.has_before = true,
+		.before = a->before };
+}
+
+/* Words or a name, sealed, for a control change to refer to (P6.1). */
+static int seal_words(struct step *s, const struct id *record, struct entry *e,
+	const struct ctl_request *by, struct ref *ret)
+{
+	struct body b = {
+		.worker = by->worker, .role = by->role, .entries = e, .n_entries = 1
+	};
+	int r;
+
+	e->has_effective = true;
+	e->effective = node_today(s);
+	r = chain_append(
+		s, &(struct own_change){ .record = record, .body = &b, .sign = true }, ret);
+	if (r == BODY_E_KEY)
+		return PROBLEM_KEYS_MISSING;
+	if (r == BODY_E_FORM)
+		return PROBLEM_TOO_LARGE;
+	if (!r)
+		r = summary_entries(s, record, e, 1);
+	return r ? err_odd(r) : 0;
+}
+
+static int say(struct step *s, const struct id *record, struct control *c, enum tell_verb verb,
+	const struct id *peer, struct ref *ret)
+{
+	int r = chain_append(
+		s, &(struct own_change){ .record = record, .control = c, .sign = true }, ret);
+
+	if (r)
+		return err_odd(r);
+	return node_tell(s, &(struct tell){ .verb = verb, .record = *record, .peer = *peer });
+}
+
+/* The affairs, if custody may be worked on at all. */
+static int workable(struct step *s, const struct id *record, const struct affairs **ret)
+{
+	int r = node_affairs(s, record, ret);
+
+	if (r)
+		return err_up(r);
+	if (!(*ret)->known)
+		return PROBLEM_INCOMPLETE;
+	if ((*ret)->forked)
+		return PROBLEM_FORKED;
+	return (*ret)->needs_newer ? PROBLEM_NEEDS_NEWER : 0;
+}
+
+/* A candidate comes into the circle as a writer, in the turn of its Offer (P6.8). */
+static int admit(
+	struct step *s, const struct id *record, const struct affairs *a, const struct id *to)
+{
+	struct circle_row row = { .region = *to,
+		.role = ROLE_WRITER,
+		.classes = 1u << 0 | 1u << 1,
+		.first_epoch = 1,
+		.guardian = true };
+	struct control c;
+	struct ref ref;
+	int r;
+
+	if (affairs_role(a, to) == ROLE_WRITER)
+		return 0;
+	move_control(s, a, CONTROL_CIRCLE, &c);
+	c.has_before = false;
+	c.set = &row;
+	c.n_set = 1;
+	r = chain_append(
+		s, &(struct own_change){ .record = record, .control = &c, .sign = true }, &ref);
+	return r ? err_odd(r) : 0;
+}
+
+int move_offer(struct step *s, const struct id *record, const struct id *to, uint32_t reason,
+	struct span words, const struct ctl_request *by, struct ref *ret)
+{
+	const struct affairs *a;
+	struct control c;
+	struct ref said = { 0 };
+	int r = workable(s, record, &a);
+
+	if (r)
+		return r;
+	if (!id_equal(&a->custodian, &s->node->region))
+		return PROBLEM_NOT_CUSTODIAN;
+	if (a->open)
+		return PROBLEM_OFFER_OPEN;
+	if (by->dry_run)
+		return 0;
+	if (words.len) {
+		struct entry e = { .kind = ENTRY_WORDS, .text = words };
+
+		r = seal_words(s, record, &e, by, &said);
+		if (!r)
+			r = node_affairs(s, record, &a);
+		if (r)
+			return r;
+	}
+	r = admit(s, record, a, to);
+	if (!r)
+		r = node_affairs(s, record, &a);
+	if (r)
+		return err_up(r);
+	move_control(s, a, CONTROL_OFFER, &c);
+	c.to = *to;
+	c.code = reason;
+	c.has_words = words.len > 0;
+	c.words = said;
+	c.has_manifest = true;
+	r = record_manifest(s, record, a, &c.manifest);
+	return r ? err_up(r) : say(s, record, &c, TELL_OFFERS, to, ret);
+}
+
+int move_withdraw(
+	struct step *s, const struct id *record, const struct ctl_request *by, struct ref *ret)
+{
+	const struct affairs *a;
+	struct control c;
+	struct id to;
+	int r = workable(s, record, &a);
+
+	if (r)
+		return r;
+	if (!id_equal(&a->custodian, &s->node->region))
+		return PROBLEM_NOT_CUSTODIAN;
+	if (!a->open)
+		return PROBLEM_OFFER_NONE;
+	if (by->dry_run)
+		return 0;
+	to = a->open->offer->control.to;
+	move_control(s, a, CONTROL_WITHDRAW, &c);
+	c.has_offer = true;
+	c.offer = a->open->offer->ref;
+	return say(s, record, &c, TELL_WITHDRAWS, &to, ret);
+}
+
+/* The open offer, if it is ours to answer. */
+static int answerable(struct step *s, const struct id *record, const struct affairs **ret,
+	struct offer *ret_offer)
+{
+	int r = workable(s, record, ret);
+
+	if (r)
+		return r;
+	if (!(*ret)->open)
+		return PROBLEM_OFFER_NONE;
+	*ret_offer = *(*ret)->open;
+	if (!id_equal(&ret_offer->offer->control.to, &s->node->region))
+		return PROBLEM_NOT_OFFERED;
+	return ret_offer->accept ? PROBLEM_ACCEPTED : 0;
+}
+
+int move_accept(
+	struct step *s, const struct id *record, const struct ctl_request *by, struct ref *ret)
+{
+	const struct affairs *a;
+	struct record_row row;
+	struct control c;
+	struct ref said, offer;
+	struct offer o;
+	struct entry e = { .kind = ENTRY_WORKER, .has_worker = true };
+	int r = answerable(s, record, &a, &o);
+
+	if (r)
+		return r;
+	r = record_get(s->view, record, &row);
+	if (r)
+		return err_odd(r);
+	if (!row.complete) /* (P6.7) */
+		return PROBLEM_INCOMPLETE;
+	if (by->dry_run)
+		return 0;
+	e.worker = by->entries[0].worker;
+	offer = o.offer->ref;
+	r = seal_words(s, record, &e, by, &said);
+	if (!r)
+		r = node_affairs(s, record, &a);
+	if (r)
+		return r;
+	move_control(s, a, CONTROL_ACCEPT, &c);
+	c.right = c.offer = offer;
+	c.has_offer = c.has_words = true;
+	c.words = said;
+	return say(s, record, &c, TELL_ACCEPTS, &o.from, ret);
+}
+
+int move_decline(struct step *s, const struct id *record, uint32_t code,
+	const struct ctl_request *by, struct ref *ret)
+{
+	const struct affairs *a;
+	struct control c;
+	struct ref said = { 0 }, offer;
+	struct offer o;
+	int r = answerable(s, record, &a, &o);
+
+	if (r || by->dry_run)
+		return r;
+	offer = o.offer->ref;
+	if (by->text.len) {
+		struct entry e = { .kind = ENTRY_WORDS, .text = by->text };
+
+		r = seal_words(s, record, &e, by, &said);
+		if (!r)
+			r = node_affairs(s, record, &a);
+		if (r)
+			return r;
+	}
+	move_control(s, a, CONTROL_DECLINE, &c);
+	c.right = c.offer = offer;
+	c.has_offer = true;
+	c.code = code;
+	c.has_words = by->text.len > 0;
+	c.words = said;
+	return say(s, record, &c, TELL_DECLINES, &o.from, ret);
+}

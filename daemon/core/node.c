@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The node: takes an event to the file that knows what to do with it, then settles what the
+ * step touched and lets the feeds and wants run on. Also the few things that all files of core
+ * share: the hybrid clock, the affairs cache, the list of actions.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core/inside.h"
+
+#define DAY_MS 86400000
+
+/* A record's control changes may take this much memory; beyond, it cannot be read. */
+#define AFFAIRS_BUDGET ((size_t)32 * 1024 * 1024)
+
+int node_act(struct step *s, const struct action *a)
+{
+	struct action *v = arena_grow(
+		s->out->arena, s->out->v, s->out->n, &s->out->room, sizeof(*s->out->v));
+
+	if (!v)
+		return err_new(-ENOMEM);
+	s->out->v = v;
+	v[s->out->n++] = *a;
+	return 0;
+}
+
+int node_tell(struct step *s, const struct tell *t)
+{
+	struct action a = { .kind = ACTION_TELL, .tell = *t };
+	int r;
+
+	if (!id_is_zero(&t->peer)) {
+		r = node_region_name(s, &t->peer, a.tell.peer_name);
+		if (r)
+			return err_up(r);
+	}
+	return node_act(s, &a);
+}
+
+const char *tell_word(enum tell_verb v)
+{
+	static const char *const words[TELL_COUNT] = {
+		[TELL_STARTS] = "starts",
+		[TELL_DIALS] = "dials",
+		[TELL_GREETS] = "greets",
+		[TELL_LOSES] = "loses",
+		[TELL_REFUSES] = "refuses",
+		[TELL_STORES] = "stores",
+		[TELL_WANTS] = "wants",
+		[TELL_HAS] = "has",
+		[TELL_MAKES] = "makes",
+		[TELL_OFFERS] = "offers",
+		[TELL_WITHDRAWS] = "withdraws",
+		[TELL_COMPLETES] = "completes",
+		[TELL_ACCEPTS] = "accepts",
+		[TELL_DECLINES] = "declines",
+		[TELL_STANDS_DOWN] = "stands down",
+		[TELL_RELEASES] = "releases",
+		[TELL_TAKES_OVER] = "takes over",
+		[TELL_REMOVES] = "removes",
+		[TELL_REKEYS] = "rekeys",
+		[TELL_RECONCILES] = "reconciles",
+		[TELL_FORKED] = "finds forked",
+		[TELL_ADDS_PEER] = "adds peer",
+		[TELL_ADMITS] = "admits",
+	};
+
+	return v < TELL_COUNT ? words[v] : "?";
+}
+
+int node_link(struct step *s, enum action_kind kind, const struct link_frame *f)
+{
+	struct action a = { .kind = kind, .link = f->link };
+	int r = wire_link_encode(f, s->arena, &a.bytes);
+
+	return r ? err_odd(r) : node_act(s, &a);
+}
+
+uint64_t node_clock(struct step *s)
+{
+	uint64_t wall = s->event->wall_ms << 16;
+
+	s->node->clock = wall > s->node->clock ? wall : s->node->clock + 1;
+	return s->node->clock;
+}
+
+void node_clock_seen(struct step *s, uint64_t clock)
+{
+	if (clock > s->node->clock && clock < (s->event->wall_ms + DAY_MS) << 16)
+		s->node->clock = clock;
+}
+
+struct date node_today(const struct step *s)
+{
+	return (struct date){ (int32_t)(s->event->wall_ms / DAY_MS), DATE_DAY };
+}
+
+int node_counts(struct step *s, int records, int custodian_of, struct counts *ret)
+{
+	struct counts c = { 0 };
+	uint8_t packed[16];
+	struct reader rd;
+	struct writer w;
+	int r = meta_get(s->view, "counts", packed, sizeof(packed));
+
+	if (r < 0)
+		return err_up(r);
+	if (r == 0) {
+		rd = reader_of((struct span){ packed, sizeof(packed) });
+		c.records = get_u64(&rd);
+		c.custodian_of = get_u64(&rd);
+	}
+	if (records || custodian_of) {
+		c.records += (uint64_t)(int64_t)records;
+		c.custodian_of += (uint64_t)(int64_t)custodian_of;
+		w = writer_of(packed, sizeof(packed));
+		put_u64(&w, c.records);
+		put_u64(&w, c.custodian_of);
+		r = meta_put(s->view, "counts", packed, sizeof(packed));
+		if (r)
+			return err_odd(r);
+	}
+	if (ret)
+		*ret = c;
+	return 0;
+}
+
+int node_region_name(struct step *s, const struct id *region, char into[NAME_TEXT_MAX])
+{
+	const struct peer *p = peer_find(s->node, region);
+	struct checked_card card;
+	int r;
+
+	if (p || id_equal(region, &s->node->region)) {
+		memcpy(into, p ? p->name : s->node->name, NAME_TEXT_MAX);
+		return 0;
+	}
+	r = region_card(s, region, &card);
+	if (r < 0)
+		return err_up(r);
+	if (r == 0)
+		memcpy(into, card.card.name, NAME_TEXT_MAX);
+	else
+		hex_text(region->b, 4, into);
+	return 0;
+}
+
+/* Affairs -----------------------------------------------------------------------------------
+ */
+
+static size_t cache_slot(const struct id *record)
+{
+	return (record->b[0] | (size_t)record->b[1] << 8) % AFFAIRS_CACHED;
+}
+
+void node_forget(struct node *n, const struct id *record)
+{
+	size_t i = cache_slot(record);
+
+	if (n->cache[i].valid && id_equal(&n->cache[i].record, record))
+		n->cache[i].valid = false;
+}
+
+static int load_held(struct step *s, const struct id *record, struct arena *a,
+	struct held **ret, size_t *ret_n)
+{
+	struct held *v = NULL, *grown;
+	struct wire_change c;
+	struct header h;
+	struct scan scan;
+	size_t room = 0, n = 0;
+	int r;
+
+	scan_init(&scan, TABLE_CONTROL, SPAN_OF(*record));
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		grown = arena_grow(a, v, n, &room, sizeof(*v));
+		if (!grown)
+			return err_new(-ENOMEM);
+		v = grown;
+		v[n] = (struct held){ 0 };
+		if (!control_row_read((struct span){ scan.key, scan.key_len }, scan.value,
+			    &v[n].ref, &c) ||
+			wire_header_decode(c.header, &h))
+			return err_new(-EUCLEAN);
+		v[n].must_understand = h.flags & FLAG_MUST_UNDERSTAND;
+		r = wire_control_decode(c.body, a, &v[n].control);
+		if (r)
+			return r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
+		n++;
+	}
+	*ret = v;
+	*ret_n = n;
+	return r == ROW_NONE ? 0 : err_up(r);
+}
+
+int node_affairs(struct step *s, const struct id *record, const struct affairs **ret)
+{
+	struct node *n = s->node;
+	size_t i = cache_slot(record);
+	struct held *held;
+	size_t n_held;
+	int r;
+
+	if (!n->cache[i].valid || !id_equal(&n->cache[i].record, record)) {
+		n->cache[i].valid = false;
+		arena_reset(&n->cache[i].arena);
+		r = load_held(s, record, &n->cache[i].arena, &held, &n_held);
+		if (!r)
+			r = affairs_read(
+				held, n_held, &n->cache[i].arena, &n->cache[i].affairs);
+		if (r)
+			return err_up(r);
+		n->cache[i].record = *record;
+		n->cache[i].valid = true;
+	}
+	*ret = &n->cache[i].affairs;
+	return 0;
+}
+
+int node_touch(struct step *s, const struct id *record)
+{
+	struct node *n = s->node;
+	struct id *grown;
+
+	for (size_t i = 0; i < n->n_touched; i++)
+		if (id_equal(&n->touched[i], record))
+			return 0;
+	grown = arena_grow(
+		s->arena, n->touched, n->n_touched, &n->room_touched, sizeof(*n->touched));
+	if (!grown)
+		return err_new(-ENOMEM);
+	n->touched = grown;
+	n->touched[n->n_touched++] = *record;
+	return 0;
+}
+
+/* A step's end -------------------------------------------------------------------------------
+ */
+
+static int finish_step(struct step *s)
+{
+	struct node *n = s->node;
+	int r = 0;
+
+	/* Settling may touch further records, behind this one: the list grows at its end. */
+	for (size_t i = 0; i < n->n_touched && !r; i++) {
+		struct id record = n->touched[i];
+
+		r = record_settle(s, &record);
+		if (!r)
+			r = record_told(s, &record);
+	}
+	for (size_t i = 0; i < n->n_peers && !r; i++) {
+		struct peer *p = n->peers[i];
+
+		if (p->state != PEER_LIVE) {
+			r = peer_save(s, p);
+			continue;
+		}
+		r = sync_pump(s, p);
+		if (!r)
+			r = feed_pump(s, p);
+		if (!r)
+			r = peer_save(s, p);
+	}
+	return r ? err_up(r) : 0;
+}
+
+static int link_ready(struct step *s)
+{
+	struct node *n = s->node;
+	int r;
+
+	n->link_ready = true;
+	n->link_key = s->event->curve_key;
+	n->listening[0] = '\0';
+	if (s->event->text)
+		strncpy(n->listening, s->event->text, sizeof(n->listening) - 1);
+	r = peer_announce(s);
+	for (size_t i = 0; i < n->n_peers && !r; i++)
+		r = peer_tick(s, n->peers[i]);
+	return r ? err_up(r) : 0;
+}
+
+static int link_gone(struct step *s)
+{
+	struct node *n = s->node;
+
+	n->link_ready = false;
+	n->listening[0] = '\0';
+	for (size_t i = 0; i < n->n_peers; i++) {
+		struct peer *p = n->peers[i];
+		bool was = p->state == PEER_LIVE;
+		int r;
+
+		peer_lost(s, p);
+		p->due = MSEC_NEVER;
+		if (!was)
+			continue;
+		r = node_tell(s, &(struct tell){ .verb = TELL_LOSES,
+					 .peer = p->region,
+					 .text = "kith-link is gone" });
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}
+
+static void client_gone(struct node *n, uint64_t client)
+{
+	for (size_t i = 0; i < FOLLOWERS_MAX; i++)
+		if (n->followers[i].busy && n->followers[i].client == client)
+			n->followers[i].busy = false;
+}
+
+static int take_event(struct step *s)
+{
+	struct node *n = s->node;
+	int r = 0;
+
+	switch (s->event->kind) {
+	case EVENT_TICK:
+		for (size_t i = 0; i < n->n_peers && !r; i++)
+			r = peer_tick(s, n->peers[i]);
+		return r;
+	case EVENT_LINK_READY:
+		return link_ready(s);
+	case EVENT_LINK_GONE:
+		return link_gone(s);
+	case EVENT_LINK_UP:
+		return peer_link_up(s);
+	case EVENT_LINK_DOWN:
+		return peer_link_down(s);
+	case EVENT_FRAME:
+		return peer_frame(s);
+	case EVENT_ASK:
+		return ask_step(s);
+	case EVENT_CLIENT_GONE:
+		client_gone(n, s->event->client);
+		return 0;
+	}
+	return 0;
+}
+
+int node_step(struct node *n, const struct event *e, const struct view *v, struct actions *out)
+{
+	struct step s = { .node = n,
+		.event = e,
+		.view = v,
+		.out = out,
+		.arena = out->arena,
+		.crypto = n->crypto };
+	int r;
+
+	n->touched = NULL;
+	n->n_touched = n->room_touched = 0;
+	r = take_event(&s);
+	if (!r)
+		r = finish_step(&s);
+	n->touched = NULL;
+	n->n_touched = n->room_touched = 0;
+	if (r == -ENOSPC)
+		return VIEW_FULL;
+	if (r == -EUCLEAN)
+		return VIEW_DAMAGED;
+	return r ? err_odd(r) : 0;
+}
+
+msec node_due(const struct node *n)
+{
+	msec due = MSEC_NEVER;
+
+	for (size_t i = 0; i < n->n_peers; i++)
+		if (peer_due(n->peers[i]) < due)
+			due = peer_due(n->peers[i]);
+	return due;
+}
+
+/* A node's life ------------------------------------------------------------------------------
+ */
+
+static int load_identity(struct step *s, struct why *why)
+{
+	struct node *n = s->node;
+	struct checked_card card;
+	struct pubkey sign;
+	struct hash hash;
+	uint8_t number[8];
+	struct reader rd;
+	int r;
+
+	r = meta_get(s->view, "region", &n->region, sizeof(n->region));
+	if (r) {
+		why_set(why, "the store holds no region; make one with kithctl region init");
+		return r == ROW_NONE ? NODE_E_EMPTY : err_up(r);
+	}
+	r = meta_get(s->view, "incarnation", &n->incarnation, sizeof(n->incarnation));
+	if (!r)
+		r = meta_get(s->view, "incarnation-number", number, sizeof(number));
+	if (!r)
+		r = region_card(s, &n->region, &card);
+	if (!r)
+		r = log_last(s->view, &n->log_next);
+	if (r)
+		return err_odd(r);
+	rd = reader_of((struct span){ number, sizeof(number) });
+	n->incarnation_number = get_u64(&rd);
+	n->log_next++;
+	n->has_endpoint = card.card.n_endpoints > 0;
+	memcpy(n->name, card.card.name, sizeof(n->name));
+
+	r = crypto_sign_public(s->crypto, &n->keys->sign, &sign);
+	if (!r)
+		r = crypto_dh_public(s->crypto, &n->keys->kem, &n->kem_public);
+	if (!r)
+		r = crypto_hash(s->crypto, (struct span[]){ SPAN_OF(sign) }, 1, &hash);
+	if (!r)
+		r = crypto_random(s->crypto, n->boot_nonce.b, ID_LEN);
+	if (r)
+		return err_odd(r);
+	if (memcmp(hash.b, n->incarnation.b, ID_LEN) != 0 ||
+		memcmp(n->kem_public.b, card.card.kem_key.b, KEY_LEN) != 0) {
+		why_set(why,
+			"the keys are not those of region %s: keys and store must come "
+			"from one kithctl region init",
+			n->name);
+		return NODE_E_KEYS;
+	}
+	return 0;
+}
+
+static int load_peers(struct step *s)
+{
+	struct id regions[PEERS_MAX];
+	struct scan scan;
+	size_t n = 0;
+	int r;
+
+	scan_init(&scan, TABLE_PEER, (struct span){ 0 });
+	while ((r = scan_next(&scan, s->view)) == 0 && n < PEERS_MAX) {
+		if (scan.key_len != ID_LEN)
+			return err_new(-EUCLEAN);
+		memcpy(regions[n++].b, scan.key, ID_LEN);
+	}
+	if (r < 0)
+		return err_up(r);
+	for (size_t i = 0; i < n; i++) {
+		r = peer_load(s, &regions[i]);
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}
+
+int node_new(struct crypto *c, const struct node_keys *keys, const struct node_options *o,
+	const struct view *v, struct node **ret, struct why *why)
+{
+	struct event e = { .kind = EVENT_TICK };
+	struct arena arena;
+	struct actions out = { .arena = &arena };
+	struct node *n = calloc(1, sizeof(*n));
+	struct step s = {
+		.node = n, .event = &e, .view = v, .out = &out, .arena = &arena, .crypto = c
+	};
+	int r;
+
+	if (!n)
+		return err_new(-ENOMEM);
+	arena_init(&arena, 0);
+	n->crypto = c;
+	n->keys = keys;
+	n->options = *o;
+	n->next_link = 1;
+	for (size_t i = 0; i < AFFAIRS_CACHED; i++)
+		arena_init(&n->cache[i].arena, AFFAIRS_BUDGET);
+	r = load_identity(&s, why);
+	if (!r)
+		r = load_peers(&s);
+	arena_done(&arena);
+	if (r) {
+		n = node_free(n);
+		return r < 0 ? err_up(r) : r;
+	}
+	*ret = n;
+	return 0;
+}
+
+struct node *node_free(struct node *n)
+{
+	if (!n)
+		return NULL;
+	for (size_t i = 0; i < n->n_peers; i++) {
+		secret_done(&n->peers[i]->ephemeral);
+		secret_done(&n->peers[i]->key_in);
+		secret_done(&n->peers[i]->key_out);
+		free(n->peers[i]);
+	}
+	for (size_t i = 0; i < AFFAIRS_CACHED; i++)
+		arena_done(&n->cache[i].arena);
+	free(n);
+	return NULL;
+}

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Peers: when to dial, HELLO, and the sealed session that every other message travels in (P8).
+ * A link is one connection; whatever goes wrong on it ends it, and dialling begins again with
+ * a longer pause.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core/inside.h"
+
+#define DIAL_MIN    500   /* the first pause; doubles per failure */
+#define DIAL_MAX    60000 /* and no longer than this */
+#define DIAL_WAIT   20000 /* kith-link answers well before */
+#define GREET_WAIT  10000 /* a peer that is slower than this is not there */
+#define POLL        60000 /* (P7.5) */
+#define LABEL_HELLO SPAN_LIT("kith/hello/1\0")
+
+struct peer *peer_find(struct node *n, const struct id *region)
+{
+	for (size_t i = 0; i < n->n_peers; i++)
+		if (id_equal(&n->peers[i]->region, region))
+			return n->peers[i];
+	return NULL;
+}
+
+static struct peer *find_link(struct node *n, uint64_t link)
+{
+	for (size_t i = 0; i < n->n_peers; i++)
+		if (n->peers[i]->state != PEER_DOWN && n->peers[i]->link == link)
+			return n->peers[i];
+	return NULL;
+}
+
+/* The only place where .state changes: what is not in the table cannot happen. */
+static void move(struct peer *p, enum peer_state to, msec due)
+{
+	static const unsigned from[] = {
+		[PEER_DOWN] = 1u << PEER_DOWN | 1u << PEER_DIALLING | 1u << PEER_GREETING |
+			      1u << PEER_LIVE,
+		[PEER_DIALLING] = 1u << PEER_DOWN,
+		[PEER_GREETING] = 1u << PEER_DOWN | 1u << PEER_DIALLING,
+		[PEER_LIVE] = 1u << PEER_GREETING,
+	};
+
+	if (from[to] & 1u << p->state)
+		p->state = to;
+	p->due = due;
+}
+
+msec peer_due(const struct peer *p)
+{
+	return p->state == PEER_LIVE && p->wants && p->wants_due < p->due ? p->wants_due
+									  : p->due;
+}
+
+int peer_save(struct step *s, struct peer *p)
+{
+	int r;
+
+	if (!p->row_dirty)
+		return 0;
+	r = peer_row_put(s->view, &p->region, &p->row);
+	p->row_dirty = false;
+	return r ? err_odd(r) : 0;
+}
+
+/* Doubles per failure, with up to a quarter more by chance, so that two do not keep meeting. */
+static int dial_pause(struct step *s, const struct peer *p, msec *ret)
+{
+	msec pause = DIAL_MIN;
+	uint16_t jitter;
+	int r;
+
+	for (unsigned i = 1; i < p->failures && pause < DIAL_MAX; i++)
+		pause *= 2;
+	if (pause > DIAL_MAX)
+		pause = DIAL_MAX;
+	r = crypto_random(s->crypto, &jitter, sizeof(jitter));
+	if (r)
+		return err_odd(r);
+	*ret = pause + pause * jitter / 4 / UINT16_MAX;
+	return 0;
+}
+
+/* Forget a session. When to dial again is decided by peer_lost's callers or the next tick. */
+void peer_lost(struct step *s, struct peer *p)
+{
+	secret_done(&p->ephemeral);
+	secret_done(&p->key_in);
+	secret_done(&p->key_out);
+	p->count_in = p->count_out = 0;
+	p->asked = p->asking = p->feed_dirty = p->rung = false;
+	p->feed_sent = p->feed_budget = p->asked_budget = 0;
+	memset(p->gets, 0, sizeof(p->gets));
+	move(p, PEER_DOWN, s->event->now);
+}
+
+/* Lost by failure: count it and pause. */
+static int fail(struct step *s, struct peer *p, const char *problem)
+{
+	msec pause = 0;
+	int r;
+
+	snprintf(p->problem, sizeof(p->problem), "%s", problem);
+	p->failures++;
+	peer_lost(s, p);
+	r = dial_pause(s, p, &pause);
+	if (r)
+		return err_up(r);
+	p->due = p->we_dial ? s->event->now + pause : MSEC_NEVER;
+	return 0;
+}
+
+static int drop(struct step *s, struct peer *p, const char *problem)
+{
+	struct link_frame f = { .kind = LINK_DROP,
+		.link = p->link,
+		.reason = { (const uint8_t *)problem, strlen(problem) } };
+	int r = node_link(s, ACTION_LINK_DROP, &f);
+
+	if (!r)
+		r = node_tell(
+			s, &(struct tell){
+				   .verb = TELL_LOSES, .peer = p->region, .text = problem });
+	return r ? err_up(r) : fail(s, p, problem);
+}
+
+int peer_refuse(struct step *s, struct peer *p, const struct id *record, const char *verdict,
+	bool drop_it)
+{
+	struct tell t = { .verb = TELL_REFUSES, .peer = p->region, .verdict = verdict };
+	int r;
+
+	if (record)
+		t.record = *record;
+	r = node_tell(s, &t);
+	if (r)
+		return err_up(r);
+	snprintf(p->problem, sizeof(p->problem), "%s", verdict);
+	return drop_it ? drop(s, p, verdict) : 0;
+}
+
+int peer_load(struct step *s, const struct id *region)
+{
+	struct node *n = s->node;
+	struct peer *p = peer_find(n, region);
+	struct checked_card c;
+	struct scan scan;
+	int r = region_card(s, region, &c);
+
+	if (r)
+		return err_odd(r);
+	if (!p) {
+		if (n->n_peers == PEERS_MAX)
+			return 0;
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return err_new(-ENOMEM);
+		n->peers[n->n_peers++] = p;
+		p->region = *region;
+		p->due = n->link_ready ? s->event->now : MSEC_NEVER;
+		scan_init(&scan, TABLE_WANT, SPAN_OF(*region));
+		while ((r = scan_next(&scan, s->view)) == 0)
+			p->wants++;
+		if (r < 0)
+			return err_up(r);
+	}
+	r = peer_row_get(s->view, region, &p->row);
+	if (r)
+		return err_odd(r);
+	memcpy(p->name, c.card.name, sizeof(p->name));
+	memcpy(p->endpoint, p->row.endpoint[0] ? p->row.endpoint : c.card.endpoints[0],
+		sizeof(p->endpoint));
+	/* One of two dials: the smaller id, when both can be dialled. */
+	p->we_dial = p->endpoint[0] && (!n->has_endpoint || c.card.n_endpoints == 0 ||
+					       id_order(&n->region, region) < 0);
+	memcpy(p->curve_keys, c.card.curve_keys, sizeof(p->curve_keys));
+	p->n_curve_keys = c.card.n_curve_keys;
+	p->kem_key = c.card.kem_key;
+	p->fingerprint = c.fingerprint;
+	return 0;
+}
+
+int peer_announce(struct step *s)
+{
+	struct node *n = s->node;
+	struct link_frame f = { .kind = LINK_PEERS, .n_peers = n->n_peers };
+
+	if (!n->link_ready)
+		return 0;
+	f.peers = arena_array(s->arena, n->n_peers ? n->n_peers : 1, sizeof(*f.peers));
+	if (!f.peers)
+		return err_new(-ENOMEM);
+	for (size_t i = 0; i < n->n_peers; i++) {
+		const struct peer *p = n->peers[i];
+		struct link_peer *l = &f.peers[i];
+
+		l->region = p->region;
+		memcpy(l->curve_keys, p->curve_keys, sizeof(l->curve_keys));
+		l->n_curve_keys = p->n_curve_keys;
+		l->endpoint =
+			(struct span){ (const uint8_t *)p->endpoint, strlen(p->endpoint) };
+		l->dial_key = p->curve_keys[p->n_curve_keys - 1];
+	}
+	if (n->options.listen)
+		f.listen = (struct span){ (const uint8_t *)n->options.listen,
+			strlen(n->options.listen) };
+	return node_link(s, ACTION_LINK_PEERS, &f);
+}
+
+static int dial(struct step *s, struct peer *p)
+{
+	struct node *n = s->node;
+	struct link_frame f = { .kind = LINK_DIAL, .region = p->region, .link = n->next_link };
+	int r;
+
+	p->link = n->next_link;
+	n->next_link += 2;
+	move(p, PEER_DIALLING, s->event->now + DIAL_WAIT);
+	r = node_tell(s, &(struct tell){ .verb = TELL_DIALS, .peer = p->region });
+	return r ? err_up(r) : node_link(s, ACTION_LINK_DIAL, &f);
+}
+
+int peer_tick(struct step *s, struct peer *p)
+{
+	if (!s->node->link_ready || s->event->now < peer_due(p)) {
+		/* A peer that was never ticked while a kith-link is there dials at once. */
+		if (!s->node->link_ready || p->state != PEER_DOWN || p->due != MSEC_NEVER ||
+			!p->we_dial)
+			return 0;
+	}
+	switch (p->state) {
+	case PEER_DOWN:
+		if (p->we_dial)
+			return dial(s, p);
+		p->due = MSEC_NEVER;
+		return 0;
+	case PEER_DIALLING:
+		return drop(s, p, "no answer to the dial");
+	case PEER_GREETING:
+		return drop(s, p, "linked, and said no HELLO");
+	case PEER_LIVE:
+		if (s->event->now < p->due)
+			return 0; /* a want is due: the pump sees to it */
+		p->due = s->event->now + POLL;
+		p->asking = false;
+		return feed_ask(s, p);
+	}
+	return 0;
+}
+
+/* HELLO -------------------------------------------------------------------------------------
+ */
+
+static int send_frame(struct step *s, struct peer *p, const struct frame *f)
+{
+	struct link_frame l = { .kind = LINK_SEND, .link = p->link };
+	int r = wire_frame_encode(f, s->arena, &l.frame);
+
+	return r ? err_odd(r) : node_link(s, ACTION_LINK_SEND, &l);
+}
+
+static int greet(struct step *s, struct peer *p, const struct pubkey *their_curve)
+{
+	struct node *n = s->node;
+	struct frame f = { .is_hello = true };
+	struct cursor_row cursor;
+	struct hello h = { .wire_min = WIRE_VERSION,
+		.wire_max = WIRE_VERSION,
+		.from = n->region,
+		.to = p->region,
+		.incarnation = n->incarnation,
+		.boot_nonce = n->boot_nonce,
+		.curve_from = n->link_key,
+		.curve_to = *their_curve,
+		.software = {
+			(const uint8_t *)n->options.software, strlen(n->options.software) } };
+	struct sig sig;
+	int r;
+
+	r = region_bundle(s->view, s->arena, &h.bundle);
+	if (!r)
+		r = crypto_dh_keypair(s->crypto, &p->ephemeral, &h.ephemeral);
+	if (r)
+		return err_odd(r);
+	r = cursor_get(s->view, &p->region, &cursor);
+	if (r < 0)
+		return err_up(r);
+	if (r == 0) {
+		h.has_last_seen = true;
+		h.last_seen.incarnation = cursor.incarnation;
+		h.last_seen.feed = cursor.n;
+		h.last_seen.running = cursor.running;
+	}
+	r = wire_hello_encode(&h, s->arena, &f.hello.bytes);
+	if (!r)
+		r = crypto_sign(s->crypto, &n->keys->sign, LABEL_HELLO, f.hello.bytes, &sig);
+	if (!r)
+		r = crypto_hash(s->crypto, &f.hello.bytes, 1, &p->hello_sent);
+	if (r)
+		return err_odd(r);
+	f.hello.signature = SPAN_OF(sig);
+	return send_frame(s, p, &f);
+}
+
+static bool knows_curve(const struct peer *p, const struct pubkey *key)
+{
+	for (size_t i = 0; i < p->n_curve_keys; i++)
+		if (memcmp(p->curve_keys[i].b, key->b, KEY_LEN) == 0)
+			return true;
+	return false;
+}
+
+int peer_link_up(struct step *s)
+{
+	const struct event *e = s->event;
+	struct peer *p = peer_find(s->node, &e->region);
+	struct link_frame f = { .kind = LINK_DROP, .link = e->link };
+	bool ours = p && e->dialled && p->state == PEER_DIALLING && p->link == e->link;
+
+	if (!p || !knows_curve(p, &e->curve_key) || (e->dialled && !ours)) {
+		f.reason = SPAN_LIT("not a peer, or a dial that was given up");
+		return node_link(s, ACTION_LINK_DROP, &f);
+	}
+	if (p->state != PEER_DOWN && !ours) {
+		/* The newer link wins (P8.5): the older may be dead without knowing it. */
+		f.link = p->link;
+		f.reason = SPAN_LIT("replaced by a newer link");
+		int r = node_link(s, ACTION_LINK_DROP, &f);
+
+		if (r)
+			return err_up(r);
+		peer_lost(s, p);
+	}
+	p->link = e->link;
+	move(p, PEER_GREETING, e->now + GREET_WAIT);
+	return greet(s, p, &e->curve_key);
+}
+
+int peer_link_down(struct step *s)
+{
+	struct peer *p = find_link(s->node, s->event->link);
+	const char *text = s->event->text ? s->event->text : "the link ended";
+	int r;
+
+	if (!p)
+		return 0;
+	r = node_tell(s, &(struct tell){ .verb = TELL_LOSES, .peer = p->region, .text = text });
+	return r ? err_up(r) : fail(s, p, text);
+}
+
+/* What a HELLO must be, besides decodable: NULL, or the verdict. */
+static const char *judge_hello(
+	const struct step *s, const struct peer *p, const struct hello *h)
+{
+	const struct node *n = s->node;
+
+	if (!id_equal(&h->from, &p->region) || !id_equal(&h->to, &n->region))
+		return "hello-for-another-region";
+	if (!knows_curve(p, &h->curve_from) ||
+		memcmp(h->curve_to.b, n->link_key.b, KEY_LEN) != 0)
+		return "hello-for-another-link";
+	if (h->wire_min > WIRE_VERSION || h->wire_max < WIRE_VERSION)
+		return "no-version-in-common";
+	return NULL;
+}
+
+/* key(small) || key(large) from both HELLOs and both ephemerals (P8.4). 0, CRYPTO_E_BAD. */
+static int agree(struct step *s, struct peer *p, const struct hello *h, struct span hello)
+{
+	CLEANUP(secret_done) struct secret shared = { 0 };
+	struct node *n = s->node;
+	bool small = id_order(&n->region, &p->region) < 0;
+	struct hash theirs;
+	uint8_t info[128], keys[2 * KEY_LEN];
+	struct writer w = writer_of(info, sizeof(info));
+	int r;
+
+	r = crypto_dh(s->crypto, &p->ephemeral, &h->ephemeral, &shared);
+	if (r)
+		return r;
+	r = crypto_hash(s->crypto, &hello, 1, &theirs);
+	if (r)
+		return err_odd(r);
+	put_span(&w, SPAN_LIT("kith/session/1\0"));
+	put_bytes(&w, small ? p->hello_sent.b : theirs.b, HASH_LEN);
+	put_bytes(&w, small ? theirs.b : p->hello_sent.b, HASH_LEN);
+	r = crypto_hkdf(s->crypto, (struct span){ 0 }, SPAN_OF(shared), writer_span(&w), keys,
+		sizeof(keys));
+	if (r)
+		return err_odd(r);
+	memcpy(p->key_out.b, keys + (small ? 0 : KEY_LEN), KEY_LEN);
+	memcpy(p->key_in.b, keys + (small ? KEY_LEN : 0), KEY_LEN);
+	memset(keys, 0, sizeof(keys));
+	secret_done(&p->ephemeral);
+	return 0;
+}
+
+static int go_live(struct step *s, struct peer *p, const struct hello *h)
+{
+	int r;
+
+	p->count_in = p->count_out = 0;
+	p->failures = 0;
+	p->problem[0] = '\0';
+	snprintf(p->software, sizeof(p->software), "%.*s", (int)h->software.len,
+		(const char *)h->software.at);
+	p->last_heard_ms = s->event->wall_ms;
+	p->wants_due = 0;
+	move(p, PEER_LIVE, s->event->now + POLL);
+	r = node_tell(s, &(struct tell){ .verb = TELL_GREETS, .peer = p->region });
+	return r ? err_up(r) : feed_ask(s, p);
+}
+
+static int take_hello(struct step *s, struct peer *p, const struct signed_bytes *sh)
+{
+	const char *verdict;
+	struct hello h;
+	struct pubkey key;
+	struct sig sig;
+	struct id region;
+	bool newer;
+	int r = wire_hello_decode(sh->bytes, s->arena, &h);
+
+	if (r)
+		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "hello-malformed", true);
+	verdict = judge_hello(s, p, &h);
+	if (verdict)
+		return peer_refuse(s, p, NULL, verdict, true);
+	r = region_learn(s, h.bundle, &region, &newer);
+	if (r < 0)
+		return err_up(r);
+	if (r || !id_equal(&region, &p->region))
+		return peer_refuse(s, p, NULL, "card-wrong", true);
+	r = region_key(s, &p->region, &h.incarnation, &key);
+	if (r)
+		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "incarnation-unknown", true);
+	memcpy(sig.b, sh->signature.at, SIG_LEN);
+	r = crypto_verify(s->crypto, &key, LABEL_HELLO, sh->bytes, &sig);
+	if (!r)
+		r = agree(s, p, &h, sh->bytes);
+	if (r)
+		return r < 0 ? err_up(r)
+			     : peer_refuse(s, p, NULL, "hello-signature-wrong", true);
+	if (newer) {
+		r = peer_load(s, &p->region);
+		if (!r)
+			r = peer_announce(s);
+		if (r)
+			return err_up(r);
+	}
+	return go_live(s, p, &h);
+}
+
+/* Sealed messages
+ * ------------------------------------------------------------------------------ */
+
+static void nonce_of(uint64_t count, uint8_t into[12])
+{
+	struct writer w = writer_of(into, 12);
+
+	put_u32(&w, 0);
+	put_u64(&w, count);
+}
+
+int peer_send(struct step *s, struct peer *p, const struct message *m)
+{
+	struct frame f = { 0 };
+	struct span plain;
+	uint8_t nonce[12], *boxed;
+	int r = wire_message_encode(m, s->arena, &plain);
+
+	if (r)
+		return err_odd(r);
+	boxed = arena_alloc(s->arena, plain.len + SEAL_TAG_LEN);
+	if (!boxed)
+		return err_new(-ENOMEM);
+	nonce_of(p->count_out++, nonce);
+	r = crypto_box(s->crypto, &p->key_out, nonce, (struct span){ 0 }, plain, boxed);
+	if (r)
+		return err_odd(r);
+	f.sealed = (struct span){ boxed, plain.len + SEAL_TAG_LEN };
+	return send_frame(s, p, &f);
+}
+
+static int take_message(struct step *s, struct peer *p, const struct message *m, size_t bytes)
+{
+	switch (m->kind) {
+	case MSG_ERROR:
+		return drop(s, p, "the peer reported an error");
+	case MSG_BYE:
+		return drop(s, p, "the peer said goodbye");
+	case MSG_DOORBELL:
+		p->asking = false;
+		return feed_ask(s, p);
+	case MSG_FEED_REQ:
+		return feed_asked(s, p, m);
+	case MSG_FEED:
+		return feed_came(s, p, m, bytes);
+	case MSG_RECONCILE:
+		return feed_reconcile(s, p, m);
+	case MSG_GET:
+		return sync_get(s, p, m);
+	case MSG_CHANGES:
+		return sync_changes(s, p, m);
+	case MSG_UNKNOWN:
+		return 0; /* a later version's: skipped */
+	}
+	return 0;
+}
+
+static int take_sealed(struct step *s, struct peer *p, struct span sealed)
+{
+	struct message m;
+	uint8_t nonce[12], *plain;
+	int r;
+
+	if (sealed.len < SEAL_TAG_LEN)
+		return peer_refuse(s, p, NULL, "frame-malformed", true);
+	plain = arena_alloc(s->arena, sealed.len);
+	if (!plain)
+		return err_new(-ENOMEM);
+	nonce_of(p->count_in, nonce);
+	r = crypto_unbox(s->crypto, &p->key_in, nonce, (struct span){ 0 }, sealed, plain);
+	if (r)
+		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "frame-does-not-open", true);
+	p->count_in++;
+	p->last_heard_ms = s->event->wall_ms;
+	r = wire_message_decode(
+		(struct span){ plain, sealed.len - SEAL_TAG_LEN }, s->arena, &m);
+	if (r)
+		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "message-malformed", true);
+	return take_message(s, p, &m, sealed.len - SEAL_TAG_LEN);
+}
+
+int peer_frame(struct step *s)
+{
+	struct peer *p = find_link(s->node, s->event->link);
+	struct frame f;
+	int r;
+
+	if (!p)
+		return 0; /* a link that we have given up: what is still in flight says nothing
+			   */
+	r = wire_frame_decode(s->event->bytes, &f);
+	if (r)
+		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "frame-malformed", true);
+	if (f.is_hello && p->state == PEER_GREETING)
+		return take_hello(s, p, &f.hello);
+	if (!f.is_hello && p->state == PEER_LIVE)
+		return take_sealed(s, p, f.sealed);
+	return peer_refuse(s, p, NULL, f.is_hello ? "hello-twice" : "frame-before-hello", true);
+}

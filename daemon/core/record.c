@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Records: making one, what we are to one, how far one has come, and what follows by itself
+ * when its control changes do: Release after an Accept, StandDown after a Withdraw, the removal
+ * of a candidate that is none any more (P6.5 to P6.8).
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/core/fold.h"
+#include "daemon/core/inside.h"
+
+#define CLASSES_MADE 2 /* 0 for the circle, 1 for access entries (P5.1) */
+
+int record_count(struct step *s, const struct id *record, size_t more)
+{
+	struct record_row row;
+	int r = record_get(s->view, record, &row);
+
+	if (r < 0)
+		return err_up(r);
+	if (r == ROW_NONE) {
+		row.since_ms = s->event->wall_ms;
+		r = node_counts(s, 1, 0, NULL);
+		if (r)
+			return err_up(r);
+	} else if (!more) {
+		return 0;
+	}
+	row.changes += more;
+	r = record_put(s->view, record, &row);
+	return r ? err_odd(r) : 0;
+}
+
+int record_new(struct step *s, const char *authority, const char *child, struct id *ret)
+{
+	struct node *n = s->node;
+	struct key_commitment keys[CLASSES_MADE];
+	struct control c = { .kind = CONTROL_GENESIS,
+		.date = node_today(s),
+		.term = 1,
+		.suite = 1,
+		.keys = keys,
+		.n_keys = CLASSES_MADE };
+	struct own_change own = { .record = ret, .control = &c, .sign = true };
+	struct hash hash;
+	struct ref ref;
+	int r;
+
+	r = crypto_random(s->crypto, c.random, sizeof(c.random));
+	if (!r)
+		r = crypto_hash(s->crypto,
+			(struct span[]){ SPAN_LIT("kith/record/1\0"), SPAN_OF(n->region),
+				SPAN_OF(n->incarnation), SPAN_OF(c.random) },
+			4, &hash);
+	if (r)
+		return err_odd(r);
+	memcpy(ret->b, hash.b, ID_LEN);
+	r = keys_make(s, ret, 1, CLASSES_MADE, keys);
+	if (!r)
+		r = chain_append(s, &own, &ref);
+	if (!r)
+		r = node_tell(s, &(struct tell){ .verb = TELL_MAKES, .record = *ret });
+	if (!r)
+		r = summary_begin(s, ret);
+	if (r)
+		return err_odd(r);
+	if (!authority)
+		return 0;
+
+	struct entry alias = { .kind = ENTRY_ALIAS,
+		.has_effective = true,
+		.effective = node_today(s),
+		.has_alias = true };
+	struct body b = { .entries = &alias, .n_entries = 1 };
+
+	alias.alias.authority = (struct span){ (const uint8_t *)authority, strlen(authority) };
+	alias.alias.child = (struct span){ (const uint8_t *)child, strlen(child) };
+	r = token_put(s, alias.alias.authority, alias.alias.child, ret);
+	if (!r)
+		r = chain_append(s,
+			&(struct own_change){ .record = ret, .body = &b, .sign = true }, &ref);
+	if (!r)
+		r = summary_entries(s, ret, &alias, 1);
+	return r ? err_odd(r) : 0;
+}
+
+/* Manifests ----------------------------------------------------------------------------------
+ */
+
+int record_manifest(
+	struct step *s, const struct id *record, const struct affairs *a, struct manifest *ret)
+{
+	struct scan scan;
+	size_t room = 0;
+	int r;
+
+	*ret = (struct manifest){ .keys = a->keys, .n_keys = a->n_keys };
+	scan_init(&scan, TABLE_CHAIN, SPAN_OF(*record));
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		struct chain_row row;
+		struct head *grown =
+			arena_grow(s->arena, ret->heads, ret->n_heads, &room, sizeof(*grown));
+
+		if (!grown)
+			return err_new(-ENOMEM);
+		ret->heads = grown;
+		if (!chain_row_read((struct span){ scan.key, scan.key_len }, scan.value,
+			    &grown[ret->n_heads].at, &row))
+			return err_new(-EUCLEAN);
+		grown[ret->n_heads++].change = row.head;
+	}
+	return r < 0 ? err_up(r) : 0;
+}
+
+/* The manifest that says what should be here: the open Offer's, else the last Release's. */
+static const struct manifest *current_manifest(const struct affairs *a)
+{
+	if (a->open && a->open->offer->control.has_manifest)
+		return &a->open->offer->control.manifest;
+	for (size_t i = a->n_terms; i > 0; i--)
+		if (a->terms[i - 1].release)
+			return &a->terms[i - 1].release->control.manifest;
+	return NULL;
+}
+
+int record_progress(
+	struct step *s, const struct id *record, const struct affairs *a, struct progress *ret)
+{
+	const struct manifest *m = current_manifest(a);
+	bool all = true, keys;
+	int r;
+
+	*ret = (struct progress){ 0 };
+	for (size_t i = 0; m && i < m->n_heads; i++) {
+		const struct head *h = &m->heads[i];
+		struct chain_row row;
+		struct index_row at;
+
+		r = chain_get(s->view, record, &h->at.author, &h->at.incarnation, &row);
+		if (r < 0)
+			return err_up(r);
+		ret->of += h->at.seq;
+		ret->held += row.seq < h->at.seq ? row.seq : h->at.seq;
+		if (row.seq < h->at.seq) {
+			all = false;
+			continue;
+		}
+		r = index_get(s->view, record, &h->at, &at);
+		if (r < 0)
+			return err_up(r);
+		all &= r == 0 && hash_equal(&at.change, &h->change);
+	}
+	r = keys_whole(s, record, a, &keys);
+	if (r)
+		return err_up(r);
+	ret->whole = all && keys;
+	return 0;
+}
+
+/* What follows by itself
+ * ----------------------------------------------------------------------- */
+
+static int say(struct step *s, const struct id *record, struct control *c, enum tell_verb verb,
+	const struct id *peer)
+{
+	struct own_change own = { .record = record, .control = c, .sign = true };
+	struct tell t = { .verb = verb, .record = *record };
+	struct ref ref;
+	int r = chain_append(s, &own, &ref);
+
+	if (r)
+		return err_odd(r);
+	if (peer)
+		t.peer = *peer;
+	return node_tell(s, &t);
+}
+
+static int release(struct step *s, const struct id *record, const struct affairs *a)
+{
+	struct id to = a->open->offer->control.to;
+	struct control c;
+	int r;
+
+	move_control(s, a, CONTROL_RELEASE, &c);
+	c.has_offer = c.has_accept = c.has_manifest = true;
+	c.offer = a->open->offer->ref;
+	c.accept = a->open->accept->ref;
+	r = record_manifest(s, record, a, &c.manifest);
+	if (!r)
+		r = node_counts(s, 0, -1, NULL);
+	return r ? err_up(r) : say(s, record, &c, TELL_RELEASES, &to);
+}
+
+static int stand_down(
+	struct step *s, const struct id *record, const struct affairs *a, const struct offer *o)
+{
+	struct control c;
+
+	move_control(s, a, CONTROL_STAND_DOWN, &c);
+	c.has_offer = c.has_withdraw = true;
+	c.offer = c.right = o->offer->ref;
+	c.withdraw = o->withdraw->ref;
+	c.term = o->term;
+	return say(s, record, &c, TELL_STANDS_DOWN, &o->from);
+}
+
+/* The answer to a Withdraw that nobody here had acted on: it tells the custodian that no Accept
+ * is on its way, so that it may close the circle. */
+static int decline_withdrawn(
+	struct step *s, const struct id *record, const struct affairs *a, const struct offer *o)
+{
+	struct control c;
+
+	move_control(s, a, CONTROL_DECLINE, &c);
+	c.has_offer = true;
+	c.offer = c.right = o->offer->ref;
+	c.code = MOVE_CODE_WITHDRAWN;
+	c.term = o->term;
+	return say(s, record, &c, TELL_DECLINES, &o->from);
+}
+
+/* The heads of all chains of one region: what of it counts (P6.9). */
+static int heads_of(struct step *s, const struct id *record, const struct affairs *a,
+	const struct id *region, struct removal *ret)
+{
+	struct manifest m;
+	int r = record_manifest(s, record, a, &m);
+
+	if (r)
+		return err_up(r);
+	*ret = (struct removal){ .region = *region, .last = m.heads };
+	for (size_t i = 0; i < m.n_heads; i++)
+		if (id_equal(&m.heads[i].at.author, region))
+			m.heads[ret->n_last++] = m.heads[i];
+	return 0;
+}
+
+/* Out of the circle, and a new epoch, in one turn (P6.8, P5.4). */
+static int remove_member(struct step *s, const struct id *record, const struct id *region)
+{
+	struct key_commitment keys[CLASSES_MADE];
+	const struct affairs *a;
+	struct removal out;
+	struct control c;
+	struct ref ref;
+	int r = node_affairs(s, record, &a);
+
+	if (!r)
+		r = heads_of(s, record, a, region, &out);
+	if (r)
+		return err_up(r);
+	move_control(s, a, CONTROL_CIRCLE, &c);
+	c.has_before = false;
+	c.removed = &out;
+	c.n_removed = 1;
+	r = chain_append(
+		s, &(struct own_change){ .record = record, .control = &c, .sign = true }, &ref);
+	if (!r)
+		r = feed_last(s, region, record, &ref.at);
+	if (!r)
+		r = node_tell(
+			s, &(struct tell){
+				   .verb = TELL_REMOVES, .record = *record, .peer = *region });
+	if (!r)
+		r = node_affairs(s, record, &a);
+	if (r)
+		return err_odd(r);
+
+	move_control(s, a, CONTROL_KEY_EPOCH, &c);
+	c.has_before = false;
+	r = keys_make(s, record, a->epoch + 1, CLASSES_MADE, keys);
+	if (r)
+		return err_up(r);
+	c.keys = keys;
+	c.n_keys = CLASSES_MADE;
+	return say(s, record, &c, TELL_REKEYS, NULL);
+}
+
+/* A region that was custodian before stays what it was: a reader. */
+static int back_to_reader(struct step *s, const struct id *record, const struct member *m)
+{
+	const struct affairs *a;
+	struct circle_row row = m->row;
+	struct control c;
+	struct ref ref;
+	int r = node_affairs(s, record, &a);
+
+	if (r)
+		return err_up(r);
+	row.role = ROLE_READER;
+	move_control(s, a, CONTROL_CIRCLE, &c);
+	c.has_before = false;
+	c.set = &row;
+	c.n_set = 1;
+	r = chain_append(
+		s, &(struct own_change){ .record = record, .control = &c, .sign = true }, &ref);
+	return r ? err_odd(r) : 0;
+}
+
+static bool was_custodian(const struct affairs *a, const struct id *region)
+{
+	for (size_t i = 0; i < a->n_terms; i++)
+		if (id_equal(&a->terms[i].custodian, region))
+			return true;
+	return false;
+}
+
+/* The candidate of a closed offer that is still a writer; NULL: none. */
+static const struct member *left_over(const struct affairs *a)
+{
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *m = &a->members[i];
+		const struct offer *o = affairs_offer_to(a, &m->row.region);
+
+		if (m->removed || m->row.role != ROLE_WRITER || !o)
+			continue;
+		if (o->state == OFFER_DECLINED || o->state == OFFER_REFUSED_LATE ||
+			o->state == OFFER_STOOD_DOWN)
+			return m;
+	}
+	return NULL;
+}
+
+/* One thing that follows by itself. *ret_more: something was done, look again. */
+static int follow_up(struct step *s, const struct id *record, bool *ret_more)
+{
+	const struct id *self = &s->node->region;
+	const struct affairs *a;
+	const struct offer *o;
+	const struct member *m;
+	int r = node_affairs(s, record, &a);
+
+	*ret_more = false;
+	if (r)
+		return err_up(r);
+	if (!a->known || a->forked || a->needs_newer)
+		return 0;
+	*ret_more = true;
+	if (id_equal(&a->custodian, self)) {
+		if (a->open && a->open->accept)
+			return release(s, record, a);
+		m = left_over(a);
+		if (m && was_custodian(a, &m->row.region))
+			return back_to_reader(s, record, m);
+		if (m) {
+			struct id region = m->row.region;
+
+			return remove_member(s, record, &region);
+		}
+	}
+	o = affairs_offer_to(a, self);
+	if (o && o->state == OFFER_WITHDRAWN_ACCEPTED)
+		return stand_down(s, record, a, o);
+	if (o && o->state == OFFER_WITHDRAWN && affairs_role(a, self) != ROLE_NONE)
+		return decline_withdrawn(s, record, a, o);
+	*ret_more = false;
+	return 0;
+}
+
+/* Who else has the record, as the one probe needs it (P7.9). */
+static int share(struct step *s, const struct id *record, const struct affairs *a)
+{
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct member *m = &a->members[i];
+		bool has;
+		int r;
+
+		if (id_equal(&m->row.region, &s->node->region))
+			continue;
+		r = share_has(s->view, &m->row.region, record);
+		if (r < 0)
+			return err_up(r);
+		has = r == 0;
+		if (!m->removed && !has) {
+			r = share_put(s->view, &m->row.region, record, m->row.role);
+			if (!r)
+				r = feed_backfill(s, &m->row.region, record);
+		} else if (m->removed && has) {
+			r = share_del(s->view, &m->row.region, record);
+		} else {
+			r = 0;
+		}
+		if (r)
+			return err_odd(r);
+	}
+	return 0;
+}
+
+/* The open Offer to us is complete when everything in its manifest is held and opens (P6.7). */
+static int check_complete(struct step *s, const struct id *record, const struct affairs *a,
+	struct record_row *row)
+{
+	const struct id *self = &s->node->region;
+	bool mine = a->open && !a->open->accept && id_equal(&a->open->offer->control.to, self);
+	struct progress p;
+	struct fold f;
+	int r;
+
+	if (!mine) {
+		row->complete = false;
+		return 0;
+	}
+	if (row->complete)
+		return 0;
+	r = record_progress(s, record, a, &p);
+	if (r || !p.whole)
+		return r ? err_up(r) : 0;
+	r = fold_read(s, record, &f);
+	if (r)
+		return err_up(r);
+	if (f.damaged) {
+		r = node_tell(s, &(struct tell){ .verb = TELL_REFUSES,
+					 .record = *record,
+					 .peer = a->custodian,
+					 .verdict = "body-does-not-open" });
+	} else {
+		row->complete = true;
+		r = node_tell(s,
+			&(struct tell){ .verb = TELL_COMPLETES, .record = *record, .n = p.of });
+	}
+	fold_done(&f);
+	return r ? err_up(r) : 0;
+}
+
+static int update_row(struct step *s, const struct id *record, const struct affairs *a)
+{
+	const struct id *self = &s->node->region;
+	struct record_row row, was;
+	bool ours = id_equal(&a->custodian, self);
+	int r = record_get(s->view, record, &row);
+
+	if (r)
+		return err_odd(r);
+	was = row;
+	row.role = affairs_role(a, self);
+	row.custodian = a->custodian;
+	row.term = a->term;
+	row.offer_open = a->open;
+	row.offer_to = a->open ? a->open->offer->control.to : (struct id){ 0 };
+	if (was.term != row.term || was.offer_open != row.offer_open)
+		row.since_ms = s->event->wall_ms;
+	r = check_complete(s, record, a, &row);
+	if (r)
+		return err_up(r);
+	if (ours && was.term != row.term) {
+		r = node_counts(s, 0, 1, NULL);
+		if (!r && row.term > 1)
+			r = node_tell(s,
+				&(struct tell){ .verb = TELL_TAKES_OVER, .record = *record });
+		if (r)
+			return err_up(r);
+	}
+	if (memcmp(&was, &row, sizeof(row)) == 0)
+		return 0;
+	r = record_put(s->view, record, &row);
+	return r ? err_odd(r) : 0;
+}
+
+int record_settle(struct step *s, const struct id *record)
+{
+	const struct affairs *a;
+	struct record_row row;
+	bool more = true;
+	int r = 0;
+
+	/* Each round writes a control change that makes its own reason go away; four can chain.
+	 */
+	for (unsigned i = 0; more && i < 16 && !r; i++)
+		r = follow_up(s, record, &more);
+	if (!r)
+		r = node_affairs(s, record, &a);
+	if (r)
+		return err_up(r);
+	if (!a->known)
+		return 0;
+	r = share(s, record, a);
+	if (!r)
+		r = update_row(s, record, a);
+	if (!r)
+		r = record_get(s->view, record, &row);
+	if (r)
+		return err_odd(r);
+	return row.wanted ? 0 : summary_refresh(s, record);
+}
+
+/* Followers ----------------------------------------------------------------------------------
+ */
+
+int record_told(struct step *s, const struct id *record)
+{
+	struct node *n = s->node;
+
+	for (size_t i = 0; i < FOLLOWERS_MAX; i++) {
+		struct follower *f = &n->followers[i];
+		int r;
+
+		if (!f->busy || !id_equal(&f->record, record))
+			continue;
+		r = follower_tell(s, f);
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/core/rows.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int from_view(int r)
+{
+	switch (r) {
+	case 0:
+		return 0;
+	case VIEW_NONE:
+		return ROW_NONE;
+	case VIEW_DAMAGED:
+		return err_new(-EUCLEAN);
+	case VIEW_FULL:
+		return err_new(-ENOSPC);
+	default:
+		return r < 0 ? err_up(r) : err_odd(r);
+	}
+}
+
+int row_get(const struct view *v, enum table t, struct span key, struct span *ret)
+{
+	return from_view(v->get(v->ctx, t, key, ret));
+}
+
+int row_put(const struct view *v, enum table t, struct span key, struct span value)
+{
+	return from_view(v->put(v->ctx, t, key, value));
+}
+
+int row_append(const struct view *v, enum table t, struct span key, struct span value)
+{
+	return from_view(v->append(v->ctx, t, key, value));
+}
+
+int row_del(const struct view *v, enum table t, struct span key)
+{
+	int r = from_view(v->del(v->ctx, t, key));
+
+	return r == ROW_NONE ? 0 : r;
+}
+
+/* A row of ours that does not read back is damage, whatever its hash says. */
+static int damaged(void)
+{
+	return err_new(-EUCLEAN);
+}
+
+void scan_init(struct scan *s, enum table t, struct span prefix)
+{
+	s->table = t;
+	s->prefix_len = prefix.len;
+	if (prefix.len)
+		memcpy(s->prefix, prefix.at, prefix.len);
+	s->key_len = 0;
+	s->begun = false;
+	s->value = (struct span){ 0 };
+}
+
+void scan_from(struct scan *s, struct span from)
+{
+	memcpy(s->key, from.at, from.len);
+	s->key_len = from.len;
+}
+
+int scan_next(struct scan *s, const struct view *v)
+{
+	struct span key;
+	int r;
+
+	/* The key that follows .key immediately is .key with a zero byte behind it. */
+	if (s->begun)
+		s->key[s->key_len++] = 0;
+	s->begun = true;
+	r = from_view(v->seek(v->ctx, s->table, (struct span){ s->prefix, s->prefix_len },
+		(struct span){ s->key, s->key_len }, &key, &s->value));
+	if (r)
+		return r;
+	if (key.len > VIEW_KEY_MAX)
+		return damaged();
+	memcpy(s->key, key.at, key.len);
+	s->key_len = key.len;
+	return 0;
+}
+
+void pair_key(const struct id *a, const struct id *b, uint8_t into[2 * ID_LEN])
+{
+	memcpy(into, a->b, ID_LEN);
+	memcpy(into + ID_LEN, b->b, ID_LEN);
+}
+
+static struct span pair_span(const struct id *a, const struct id *b, uint8_t into[2 * ID_LEN])
+{
+	pair_key(a, b, into);
+	return (struct span){ into, 2 * ID_LEN };
+}
+
+/* A change as one value: be16 header length, header, u8 signature length, signature, body. */
+static struct span change_pack(const struct wire_change *c, uint8_t *into, size_t room)
+{
+	struct writer w = writer_of(into, room);
+
+	put_u16(&w, (uint16_t)c->header.len);
+	put_span(&w, c->header);
+	put_u8(&w, (uint8_t)c->signature.len);
+	put_span(&w, c->signature);
+	put_span(&w, c->body);
+	return writer_span(&w);
+}
+
+bool change_unpack(struct span value, struct wire_change *ret)
+{
+	struct reader r = reader_of(value);
+
+	ret->header = get_span(&r, get_u16(&r));
+	ret->signature = get_span(&r, get_u8(&r));
+	ret->body = get_span(&r, r.left);
+	return !r.bad;
+}
+
+#define CHANGE_PACKED_MAX (HEADER_MAX + SIG_LEN + BODY_SEALED_MAX + 64)
+
+int log_put(const struct view *v, uint64_t n, const struct wire_change *c)
+{
+	uint8_t key[8], value[CHANGE_PACKED_MAX];
+	struct writer w = writer_of(key, sizeof(key));
+
+	put_u64(&w, n);
+	return row_append(v, TABLE_LOG, writer_span(&w), change_pack(c, value, sizeof(value)));
+}
+
+int log_get(const struct view *v, uint64_t n, struct wire_change *ret)
+{
+	uint8_t key[8];
+	struct writer w = writer_of(key, sizeof(key));
+	struct span value;
+	int r;
+
+	put_u64(&w, n);
+	r = row_get(v, TABLE_LOG, writer_span(&w), &value);
+	if (r)
+		return r;
+	return change_unpack(value, ret) ? 0 : damaged();
+}
+
+int log_last(const struct view *v, uint64_t *ret)
+{
+	struct span key, value;
+	int r = from_view(v->last(v->ctx, TABLE_LOG, (struct span){ 0 }, &key, &value));
+	struct reader rd;
+
+	*ret = 0;
+	if (r)
+		return r == ROW_NONE ? 0 : r;
+	rd = reader_of(key);
+	*ret = get_u64(&rd);
+	return rd.bad ? damaged() : 0;
+}
+
+static void put_place(struct writer *w, const struct place *at)
+{
+	put_bytes(w, at->author.b, ID_LEN);
+	put_bytes(w, at->incarnation.b, ID_LEN);
+	put_u64(w, at->seq);
+}
+
+static void get_place(struct reader *r, struct place *ret)
+{
+	get_into(r, ret->author.b, ID_LEN);
+	get_into(r, ret->incarnation.b, ID_LEN);
+	ret->seq = get_u64(r);
+}
+
+size_t index_key(const struct id *record, const struct place *at, uint8_t into[VIEW_KEY_MAX])
+{
+	struct writer w = writer_of(into, VIEW_KEY_MAX);
+
+	put_bytes(&w, record->b, ID_LEN);
+	put_place(&w, at);
+	return w.len;
+}
+
+bool index_key_read(struct span key, struct id *ret_record, struct place *ret)
+{
+	struct reader r = reader_of(key);
+
+	get_into(&r, ret_record->b, ID_LEN);
+	get_place(&r, ret);
+	return !r.bad && r.left == 0;
+}
+
+int index_put(const struct view *v, const struct id *record, const struct place *at,
+	const struct index_row *row)
+{
+	uint8_t key[VIEW_KEY_MAX], value[8 + HASH_LEN];
+	struct writer w = writer_of(value, sizeof(value));
+
+	put_u64(&w, row->n);
+	put_bytes(&w, row->change.b, HASH_LEN);
+	return row_put(v, TABLE_INDEX, (struct span){ key, index_key(record, at, key) },
+		writer_span(&w));
+}
+
+int index_get(const struct view *v, const struct id *record, const struct place *at,
+	struct index_row *ret)
+{
+	uint8_t key[VIEW_KEY_MAX];
+	struct span value;
+	struct reader r;
+	int e = row_get(
+		v, TABLE_INDEX, (struct span){ key, index_key(record, at, key) }, &value);
+
+	if (e)
+		return e;
+	r = reader_of(value);
+	ret->n = get_u64(&r);
+	get_into(&r, ret->change.b, HASH_LEN);
+	return r.bad ? damaged() : 0;
+}
+
+static struct span chain_key(const struct id *record, const struct id *author,
+	const struct id *incarnation, uint8_t into[CHAIN_PREFIX])
+{
+	memcpy(into, record->b, ID_LEN);
+	memcpy(into + ID_LEN, author->b, ID_LEN);
+	memcpy(into + 2 * ID_LEN, incarnation->b, ID_LEN);
+	return (struct span){ into, CHAIN_PREFIX };
+}
+
+bool chain_row_read(
+	struct span key, struct span value, struct place *ret_at, struct chain_row *ret)
+{
+	struct reader k = reader_of(key), r = reader_of(value);
+
+	get_span(&k, ID_LEN);
+	get_into(&k, ret_at->author.b, ID_LEN);
+	get_into(&k, ret_at->incarnation.b, ID_LEN);
+	ret->seq = ret_at->seq = get_u64(&r);
+	get_into(&r, ret->head.b, HASH_LEN);
+	ret->forked = get_u8(&r);
+	ret->unsigned_n = get_u32(&r);
+	ret->unsigned_bytes = get_u32(&r);
+	ret->clock = get_u64(&r);
+	return !k.bad && !r.bad;
+}
+
+int chain_get(const struct view *v, const struct id *record, const struct id *author,
+	const struct id *incarnation, struct chain_row *ret)
+{
+	uint8_t key[CHAIN_PREFIX];
+	struct span k = chain_key(record, author, incarnation, key), value;
+	struct place at;
+	int r = row_get(v, TABLE_CHAIN, k, &value);
+
+	if (r) {
+		*ret = (struct chain_row){ 0 };
+		return r;
+	}
+	return chain_row_read(k, value, &at, ret) ? 0 : damaged();
+}
+
+int chain_put(const struct view *v, const struct id *record, const struct id *author,
+	const struct id *incarnation, const struct chain_row *row)
+{
+	uint8_t key[CHAIN_PREFIX], value[64];
+	struct writer w = writer_of(value, sizeof(value));
+
+	put_u64(&w, row->seq);
+	put_bytes(&w, row->head.b, HASH_LEN);
+	put_u8(&w, row->forked);
+	put_u32(&w, row->unsigned_n);
+	put_u32(&w, row->unsigned_bytes);
+	put_u64(&w, row->clock);
+	return row_put(
+		v, TABLE_CHAIN, chain_key(record, author, incarnation, key), writer_span(&w));
+}
+
+int control_put(const struct view *v, const struct id *record, const struct place *at,
+	const struct hash *id, const struct wire_change *c)
+{
+	uint8_t key[VIEW_KEY_MAX], value[HASH_LEN + CHANGE_PACKED_MAX];
+	struct span packed = change_pack(c, value + HASH_LEN, sizeof(value) - HASH_LEN);
+
+	memcpy(value, id->b, HASH_LEN);
+	return row_put(v, TABLE_CONTROL, (struct span){ key, index_key(record, at, key) },
+		(struct span){ value, HASH_LEN + packed.len });
+}
+
+int control_has(const struct view *v, const struct id *record, const struct place *at,
+	struct hash *ret_id)
+{
+	uint8_t key[VIEW_KEY_MAX];
+	struct span value;
+	int r = row_get(
+		v, TABLE_CONTROL, (struct span){ key, index_key(record, at, key) }, &value);
+
+	if (r)
+		return r;
+	if (value.len < HASH_LEN)
+		return damaged();
+	memcpy(ret_id->b, value.at, HASH_LEN);
+	return 0;
+}
+
+bool control_row_read(
+	struct span key, struct span value, struct ref *ret, struct wire_change *c)
+{
+	struct id record;
+
+	if (value.len < HASH_LEN || !index_key_read(key, &record, &ret->at))
+		return false;
+	memcpy(ret->change.b, value.at, HASH_LEN);
+	return change_unpack((struct span){ value.at + HASH_LEN, value.len - HASH_LEN }, c);
+}
+
+bool record_row_read(struct span value, struct record_row *ret)
+{
+	struct reader r = reader_of(value);
+	uint8_t role = get_u8(&r);
+
+	ret->role = role <= ROLE_READER ? (enum role)role : ROLE_NONE;
+	ret->wanted = get_u8(&r);
+	get_into(&r, ret->custodian.b, ID_LEN);
+	ret->term = get_u64(&r);
+	ret->changes = get_u64(&r);
+	ret->offer_open = get_u8(&r);
+	get_into(&r, ret->offer_to.b, ID_LEN);
+	ret->since_ms = get_u64(&r);
+	ret->complete = get_u8(&r);
+	return !r.bad;
+}
+
+int record_get(const struct view *v, const struct id *record, struct record_row *ret)
+{
+	struct span value;
+	int r = row_get(v, TABLE_RECORD, SPAN_OF(*record), &value);
+
+	if (r) {
+		*ret = (struct record_row){ 0 };
+		return r;
+	}
+	return record_row_read(value, ret) ? 0 : damaged();
+}
+
+int record_put(const struct view *v, const struct id *record, const struct record_row *row)
+{
+	uint8_t value[96];
+	struct writer w = writer_of(value, sizeof(value));
+
+	put_u8(&w, (uint8_t)row->role);
+	put_u8(&w, row->wanted);
+	put_bytes(&w, row->custodian.b, ID_LEN);
+	put_u64(&w, row->term);
+	put_u64(&w, row->changes);
+	put_u8(&w, row->offer_open);
+	put_bytes(&w, row->offer_to.b, ID_LEN);
+	put_u64(&w, row->since_ms);
+	put_u8(&w, row->complete);
+	return row_put(v, TABLE_RECORD, SPAN_OF(*record), writer_span(&w));
+}
+
+int share_put(
+	const struct view *v, const struct id *peer, const struct id *record, enum role role)
+{
+	uint8_t key[2 * ID_LEN], value = (uint8_t)role;
+
+	return row_put(
+		v, TABLE_SHARE, pair_span(peer, record, key), (struct span){ &value, 1 });
+}
+
+int share_del(const struct view *v, const struct id *peer, const struct id *record)
+{
+	uint8_t key[2 * ID_LEN];
+
+	return row_del(v, TABLE_SHARE, pair_span(peer, record, key));
+}
+
+int share_has(const struct view *v, const struct id *peer, const struct id *record)
+{
+	uint8_t key[2 * ID_LEN];
+	struct span value;
+
+	return row_get(v, TABLE_SHARE, pair_span(peer, record, key), &value);
+}
+
+bool peer_row_read(struct span value, struct peer_row *ret)
+{
+	struct reader r = reader_of(value);
+	size_t len;
+
+	ret->feed_next = get_u64(&r);
+	ret->feed_acked = get_u64(&r);
+	ret->added_ms = get_u64(&r);
+	len = get_u8(&r);
+	if (len >= ENDPOINT_MAX)
+		return false;
+	get_into(&r, ret->endpoint, len);
+	ret->endpoint[len] = '\0';
+	return !r.bad;
+}
+
+int peer_row_get(const struct view *v, const struct id *peer, struct peer_row *ret)
+{
+	struct span value;
+	int r = row_get(v, TABLE_PEER, SPAN_OF(*peer), &value);
+
+	if (r)
+		return r;
+	return peer_row_read(value, ret) ? 0 : damaged();
+}
+
+int peer_row_put(const struct view *v, const struct id *peer, const struct peer_row *row)
+{
+	uint8_t value[32 + ENDPOINT_MAX];
+	struct writer w = writer_of(value, sizeof(value));
+	size_t len = strnlen(row->endpoint, ENDPOINT_MAX - 1);
+
+	put_u64(&w, row->feed_next);
+	put_u64(&w, row->feed_acked);
+	put_u64(&w, row->added_ms);
+	put_u8(&w, (uint8_t)len);
+	put_bytes(&w, row->endpoint, len);
+	return row_put(v, TABLE_PEER, SPAN_OF(*peer), writer_span(&w));
+}
+
+size_t peer_key(const struct id *peer, uint64_t n, uint8_t into[VIEW_KEY_MAX])
+{
+	struct writer w = writer_of(into, VIEW_KEY_MAX);
+
+	put_bytes(&w, peer->b, ID_LEN);
+	put_u64(&w, n);
+	return w.len;
+}
+
+int feed_put(
+	const struct view *v, const struct id *peer, uint64_t n, const struct feed_row *row)
+{
+	uint8_t key[VIEW_KEY_MAX], value[96];
+	struct writer w = writer_of(value, sizeof(value));
+
+	put_u8(&w, row->is_backfill);
+	put_bytes(&w, row->record.b, ID_LEN);
+	put_place(&w, &row->at);
+	put_u64(&w, row->at_ms);
+	return row_put(
+		v, TABLE_FEED, (struct span){ key, peer_key(peer, n, key) }, writer_span(&w));
+}
+
+bool feed_row_read(struct span key, struct span value, uint64_t *ret_n, struct feed_row *ret)
+{
+	struct reader k = reader_of(key), r = reader_of(value);
+
+	get_span(&k, ID_LEN);
+	*ret_n = get_u64(&k);
+	ret->is_backfill = get_u8(&r);
+	get_into(&r, ret->record.b, ID_LEN);
+	get_place(&r, &ret->at);
+	ret->at_ms = get_u64(&r);
+	return !k.bad && !r.bad;
+}
+
+int cursor_get(const struct view *v, const struct id *peer, struct cursor_row *ret)
+{
+	struct span value;
+	struct reader r;
+	int e = row_get(v, TABLE_CURSOR, SPAN_OF(*peer), &value);
+
+	*ret = (struct cursor_row){ 0 };
+	if (e)
+		return e;
+	r = reader_of(value);
+	get_into(&r, ret->incarnation.b, ID_LEN);
+	ret->n = get_u64(&r);
+	get_into(&r, ret->running.b, HASH_LEN);
+	return r.bad ? damaged() : 0;
+}
+
+int cursor_put(const struct view *v, const struct id *peer, const struct cursor_row *row)
+{
+	uint8_t value[ID_LEN + 8 + HASH_LEN];
+	struct writer w = writer_of(value, sizeof(value));
+
+	put_bytes(&w, row->incarnation.b, ID_LEN);
+	put_u64(&w, row->n);
+	put_bytes(&w, row->running.b, HASH_LEN);
+	return row_put(v, TABLE_CURSOR, SPAN_OF(*peer), writer_span(&w));
+}
+
+int want_get(const struct view *v, const struct id *peer, const struct id *record,
+	struct want_row *ret)
+{
+	uint8_t key[2 * ID_LEN];
+	struct span value;
+	struct reader r;
+	int e = row_get(v, TABLE_WANT, pair_span(peer, record, key), &value);
+
+	if (e)
+		return e;
+	r = reader_of(value);
+	ret->since_ms = get_u64(&r);
+	return r.bad ? damaged() : 0;
+}
+
+int want_put(const struct view *v, const struct id *peer, const struct id *record,
+	const struct want_row *row)
+{
+	uint8_t key[2 * ID_LEN], value[8];
+	struct writer w = writer_of(value, sizeof(value));
+
+	put_u64(&w, row->since_ms);
+	return row_put(v, TABLE_WANT, pair_span(peer, record, key), writer_span(&w));
+}
+
+int want_del(const struct view *v, const struct id *peer, const struct id *record)
+{
+	uint8_t key[2 * ID_LEN];
+
+	return row_del(v, TABLE_WANT, pair_span(peer, record, key));
+}
+
+static struct span key_key(
+	const struct id *record, uint32_t epoch, uint32_t class, uint8_t into[VIEW_KEY_MAX])
+{
+	struct writer w = writer_of(into, VIEW_KEY_MAX);
+
+	put_bytes(&w, record->b, ID_LEN);
+	put_u32(&w, epoch);
+	put_u32(&w, class);
+	return writer_span(&w);
+}
+
+int key_get(const struct view *v, const struct id *record, uint32_t epoch, uint32_t class,
+	struct secret *ret)
+{
+	uint8_t key[VIEW_KEY_MAX];
+	struct span value;
+	int r = row_get(v, TABLE_KEY, key_key(record, epoch, class, key), &value);
+
+	if (r)
+		return r;
+	if (value.len != KEY_LEN)
+		return damaged();
+	memcpy(ret->b, value.at, KEY_LEN);
+	return 0;
+}
+
+int key_put(const struct view *v, const struct id *record, uint32_t epoch, uint32_t class,
+	const struct secret *key)
+{
+	uint8_t into[VIEW_KEY_MAX];
+
+	return row_put(v, TABLE_KEY, key_key(record, epoch, class, into),
+		(struct span){ key->b, KEY_LEN });
+}
+
+int meta_get(const struct view *v, const char *name, void *ret, size_t len)
+{
+	struct span value;
+	int r = row_get(
+		v, TABLE_META, (struct span){ (const uint8_t *)name, strlen(name) }, &value);
+
+	if (r)
+		return r;
+	if (value.len != len)
+		return damaged();
+	memcpy(ret, value.at, len);
+	return 0;
+}
+
+int meta_put(const struct view *v, const char *name, const void *value, size_t len)
+{
+	return row_put(v, TABLE_META, (struct span){ (const uint8_t *)name, strlen(name) },
+		(struct span){ value, len });
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Rows
+ *
+ * The exact keys and values of every table, and the only code that knows them. Keys are
+ * compound and big-endian, so that what is read together lies together: one child's changes,
+ * one peer's feed. Results are those of the core: 0, ROW_NONE, or < 0, where -ENOSPC says that
+ * the turn is spoilt by a full store and -EUCLEAN that a damaged row stands in the way.
+ */
+
+#include <kith/buf.h>
+#include <kith/crypto.h>
+#include <kith/message.h>
+#include <kith/view.h>
+
+enum { ROW_NONE = 1 };
+
+#define CHAIN_PREFIX (3 * ID_LEN) /* record author incarnation */
+
+/* The view's results as the core's. */
+MUST_USE int row_get(const struct view *v, enum table t, struct span key, struct span *ret);
+MUST_USE int row_put(const struct view *v, enum table t, struct span key, struct span value);
+MUST_USE int row_append(const struct view *v, enum table t, struct span key, struct span value);
+MUST_USE int row_del(
+	const struct view *v, enum table t, struct span key); /* 0 also when none */
+
+/* A scan that survives writes: it remembers the last key and seeks the next. */
+struct scan {
+	enum table table;
+	uint8_t prefix[VIEW_KEY_MAX];
+	size_t prefix_len;
+	uint8_t key[VIEW_KEY_MAX + 1]; /* of the row that scan_next gave */
+	size_t key_len;
+	struct span value;
+	bool begun;
+};
+void scan_init(struct scan *s, enum table t, struct span prefix);
+/* Begin at the first key >= from instead. */
+void scan_from(struct scan *s, struct span from);
+MUST_USE int scan_next(struct scan *s, const struct view *v); /* 0, ROW_NONE */
+
+/* LOG and INDEX. A stored change borrows from the store: valid until the next write. */
+MUST_USE int log_put(const struct view *v, uint64_t n, const struct wire_change *c);
+MUST_USE int log_get(const struct view *v, uint64_t n, struct wire_change *ret);
+MUST_USE int log_last(const struct view *v, uint64_t *ret); /* 0 when empty */
+bool change_unpack(struct span value, struct wire_change *ret);
+struct index_row {
+	uint64_t n;
+	struct hash change;
+};
+MUST_USE int index_put(const struct view *v, const struct id *record, const struct place *at,
+	const struct index_row *row);
+MUST_USE int index_get(const struct view *v, const struct id *record, const struct place *at,
+	struct index_row *ret);
+size_t index_key(const struct id *record, const struct place *at, uint8_t into[VIEW_KEY_MAX]);
+bool index_key_read(struct span key, struct id *ret_record, struct place *ret);
+
+/* CHAIN. */
+struct chain_row {
+	uint64_t seq; /* of the head */
+	struct hash head;
+	bool forked;
+	uint32_t unsigned_n,
+		unsigned_bytes; /* behind the last signature; our own chains only */
+	uint64_t clock;         /* of the head, when it is known */
+};
+MUST_USE int chain_get(const struct view *v, const struct id *record, const struct id *author,
+	const struct id *incarnation, struct chain_row *ret);
+MUST_USE int chain_put(const struct view *v, const struct id *record, const struct id *author,
+	const struct id *incarnation, const struct chain_row *row);
+bool chain_row_read(
+	struct span key, struct span value, struct place *ret_at, struct chain_row *ret);
+
+/* CONTROL: a control change in whole, beside the log, since its path travels first (P7.8). */
+MUST_USE int control_put(const struct view *v, const struct id *record, const struct place *at,
+	const struct hash *id, const struct wire_change *c);
+MUST_USE int control_has(const struct view *v, const struct id *record, const struct place *at,
+	struct hash *ret_id);
+bool control_row_read(
+	struct span key, struct span value, struct ref *ret, struct wire_change *c);
+
+/* RECORD: what we are to it, so that lists and probes need no fold. */
+struct record_row {
+	enum role role; /* ours; ROLE_NONE: we were removed, or are not told yet */
+	bool wanted;    /* something is still missing */
+	struct id custodian;
+	uint64_t term;
+	uint64_t changes; /* held */
+	bool offer_open;
+	struct id offer_to;
+	uint64_t since_ms; /* of the newest custody change, as seen here */
+	bool complete; /* the open offer's (or last release's) manifest is held and verified */
+};
+MUST_USE int record_get(const struct view *v, const struct id *record, struct record_row *ret);
+MUST_USE int record_put(
+	const struct view *v, const struct id *record, const struct record_row *row);
+bool record_row_read(struct span value, struct record_row *ret);
+
+/* SHARE: the one probe whether a peer may have a record (P7.9). */
+MUST_USE int share_put(
+	const struct view *v, const struct id *peer, const struct id *record, enum role r);
+MUST_USE int share_del(const struct view *v, const struct id *peer, const struct id *record);
+MUST_USE int share_has(const struct view *v, const struct id *peer, const struct id *record);
+
+/* PEER. */
+struct peer_row {
+	uint64_t feed_next;  /* number that the next entry gets, from 1 */
+	uint64_t feed_acked; /* everything up to here is durable there */
+	uint64_t added_ms;
+	char endpoint[ENDPOINT_MAX]; /* instead of the card's; may be empty */
+};
+MUST_USE int peer_row_get(const struct view *v, const struct id *peer, struct peer_row *ret);
+MUST_USE int peer_row_put(
+	const struct view *v, const struct id *peer, const struct peer_row *row);
+bool peer_row_read(struct span value, struct peer_row *ret);
+
+/* FEED. */
+struct feed_row {
+	bool is_backfill;
+	struct id record;
+	struct place at;
+	uint64_t
+		at_ms; /* wall clock when it was put there: the age of the oldest is a metric */
+};
+MUST_USE int feed_put(
+	const struct view *v, const struct id *peer, uint64_t n, const struct feed_row *row);
+bool feed_row_read(struct span key, struct span value, uint64_t *ret_n, struct feed_row *ret);
+size_t peer_key(const struct id *peer, uint64_t n, uint8_t into[VIEW_KEY_MAX]);
+
+/* CURSOR. */
+struct cursor_row {
+	struct id incarnation;
+	uint64_t n;
+	struct hash running;
+};
+MUST_USE int cursor_get(const struct view *v, const struct id *peer, struct cursor_row *ret);
+MUST_USE int cursor_put(
+	const struct view *v, const struct id *peer, const struct cursor_row *row);
+
+/* WANT. */
+struct want_row {
+	uint64_t since_ms;
+};
+MUST_USE int want_get(const struct view *v, const struct id *peer, const struct id *record,
+	struct want_row *ret);
+MUST_USE int want_put(const struct view *v, const struct id *peer, const struct id *record,
+	const struct want_row *row);
+MUST_USE int want_del(const struct view *v, const struct id *peer, const struct id *record);
+
+/* KEY: content keys. */
+MUST_USE int key_get(const struct view *v, const struct id *record, uint32_t epoch,
+	uint32_t class, struct secret *ret);
+MUST_USE int key_put(const struct view *v, const struct id *record, uint32_t epoch,
+	uint32_t class, const struct secret *key);
+
+/* META, by name. */
+MUST_USE int meta_get(const struct view *v, const char *name, void *ret, size_t len);
+MUST_USE int meta_put(const struct view *v, const char *name, const void *value, size_t len);
+
+/* TOKEN, SUMMARY, CARD, FORK: plain keys; see their users. */
+void pair_key(const struct id *a, const struct id *b, uint8_t into[2 * ID_LEN]);

@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Sync (P7.6 to P7.10): wants, and the questions and answers that fill them. A want is a row:
+ * it outlives crashes, and the next question begins where the store stands.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/core/inside.h"
+
+#define GET_BUDGET  ((uint64_t)160 * 1024)
+#define ANSWER_SOFT ((size_t)96 * 1024)
+#define ANSWER_HARD ((size_t)250 * 1024)
+#define WANT_PAUSE  30000 /* before a want that brought nothing is asked for again */
+#define HAVES_MAX   1024
+
+/* Asking ----------------------------------------------------------------------------------- */
+
+int sync_want(struct step *s, struct peer *p, const struct id *record)
+{
+	struct want_row want = { .since_ms = s->event->wall_ms };
+	struct record_row row;
+	int r = want_get(s->view, &p->region, record, &want);
+
+	if (r != ROW_NONE)
+		return r;
+	r = want_put(s->view, &p->region, record, &want);
+	if (r)
+		return err_odd(r);
+	p->wants++;
+	r = record_get(s->view, record, &row);
+	if (r < 0)
+		return err_up(r);
+	if (r == 0 && !row.wanted) {
+		row.wanted = true;
+		r = record_put(s->view, record, &row);
+		if (r)
+			return err_odd(r);
+	}
+	return node_tell(
+		s, &(struct tell){ .verb = TELL_WANTS, .peer = p->region, .record = *record });
+}
+
+static struct get_slot *free_slot(struct peer *p)
+{
+	for (size_t i = 0; i < GETS_MAX; i++)
+		if (!p->gets[i].busy)
+			return &p->gets[i];
+	return NULL;
+}
+
+static bool being_asked(const struct peer *p, const struct id *record)
+{
+	for (size_t i = 0; i < GETS_MAX; i++)
+		if (p->gets[i].busy && id_equal(&p->gets[i].record, record))
+			return true;
+	return false;
+}
+
+static int collect_have(struct step *s, const struct id *record, struct message *m)
+{
+	struct scan scan;
+	size_t room = 0;
+	int r;
+
+	scan_init(&scan, TABLE_CHAIN, SPAN_OF(*record));
+	while ((r = scan_next(&scan, s->view)) == 0 && m->get.n_have < HAVES_MAX) {
+		struct chain_row row;
+		struct place *grown =
+			arena_grow(s->arena, m->get.have, m->get.n_have, &room, sizeof(*grown));
+
+		if (!grown)
+			return err_new(-ENOMEM);
+		m->get.have = grown;
+		if (!chain_row_read((struct span){ scan.key, scan.key_len }, scan.value,
+			    &grown[m->get.n_have++], &row))
+			return err_new(-EUCLEAN);
+	}
+	return r < 0 ? err_up(r) : 0;
+}
+
+static int ask(struct step *s, struct peer *p, struct get_slot *slot, const struct id *record)
+{
+	struct message m = { .kind = MSG_GET };
+	const struct affairs *a;
+	bool whole;
+	int r = node_affairs(s, record, &a);
+
+	if (!r)
+		r = keys_whole(s, record, a, &whole);
+	if (r)
+		return err_up(r);
+	m.get.request = ++p->next_request;
+	m.get.record = *record;
+	m.get.budget = GET_BUDGET;
+	m.get.keys = !whole;
+	r = collect_have(s, record, &m);
+	if (r)
+		return err_up(r);
+	*slot = (struct get_slot){ .busy = true, .request = m.get.request, .record = *record };
+	return peer_send(s, p, &m);
+}
+
+int sync_pump(struct step *s, struct peer *p)
+{
+	struct get_slot *slot = free_slot(p);
+	bool wrapped = false;
+	uint8_t from[2 * ID_LEN];
+	struct scan scan;
+	int r;
+
+	if (p->state != PEER_LIVE || !p->wants || !slot || s->event->now < p->wants_due ||
+		s->node->disk_full)
+		return 0;
+	pair_key(&p->region, &p->want_after, from);
+	scan_init(&scan, TABLE_WANT, SPAN_OF(p->region));
+	scan_from(&scan, (struct span){ from, sizeof(from) });
+	/* Round-robin over the wants, each at most once a call. */
+	for (size_t i = 0; slot && i < 4 * GETS_MAX; i++) {
+		struct id record;
+
+		r = scan_next(&scan, s->view);
+		if (r == ROW_NONE && !wrapped) {
+			wrapped = true;
+			scan_init(&scan, TABLE_WANT, SPAN_OF(p->region));
+			continue;
+		}
+		if (r)
+			return r == ROW_NONE ? 0 : err_up(r);
+		memcpy(record.b, scan.key + ID_LEN, ID_LEN);
+		p->want_after = record;
+		if (being_asked(p, &record))
+			continue;
+		r = ask(s, p, slot, &record);
+		if (r)
+			return err_up(r);
+		slot = free_slot(p);
+	}
+	return 0;
+}
+
+/* Answering -------------------------------------------------------------------------------- */
+
+struct answer {
+	struct step *s;
+	struct peer *p;
+	const struct message *get;
+	const struct affairs *affairs;
+	struct message m;
+	size_t bytes;
+	size_t room_bundles, room_path, room_keys, room_runs;
+};
+
+#define ADD(an, list, value)                                                                   \
+	({                                                                                     \
+		void *grown_ = arena_grow((an)->s->arena, (an)->m.changes.list,                \
+			(an)->m.changes.n_##list, &(an)->room_##list,                          \
+			sizeof(*(an)->m.changes.list));                                        \
+		if (grown_) {                                                                  \
+			(an)->m.changes.list = grown_;                                         \
+			(an)->m.changes.list[(an)->m.changes.n_##list++] = (value);            \
+		}                                                                              \
+		grown_ ? 0 : err_new(-ENOMEM);                                                 \
+	})
+
+static int add_bundle(struct answer *an, const struct id *region)
+{
+	struct span bytes;
+	int r = row_get(an->s->view, TABLE_CARD, SPAN_OF(*region), &bytes);
+
+	if (r)
+		return r == ROW_NONE ? 0 : err_up(r);
+	an->bytes += bytes.len + 8;
+	return ADD(an, bundles, bytes);
+}
+
+static int add_bundles(struct answer *an)
+{
+	for (size_t i = 0; i < an->affairs->n_members; i++) {
+		int r = add_bundle(an, &an->affairs->members[i].row.region);
+
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}
+
+static int add_path(struct answer *an)
+{
+	struct scan scan;
+	int r;
+
+	scan_init(&scan, TABLE_CONTROL, SPAN_OF(an->get->get.record));
+	while ((r = scan_next(&scan, an->s->view)) == 0) {
+		struct wire_change c;
+		struct ref ref;
+
+		if (!control_row_read(
+			    (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c))
+			return err_new(-EUCLEAN);
+		an->bytes += wire_change_size(&c);
+		r = ADD(an, path, c);
+		if (r)
+			return err_up(r);
+	}
+	return r < 0 ? err_up(r) : 0;
+}
+
+static int add_keys(struct answer *an)
+{
+	const struct affairs *a = an->affairs;
+	const struct member *m = affairs_member(a, &an->p->region);
+
+	for (size_t i = 0; m && i < a->n_keys; i++) {
+		const struct key_commitment *k = &a->keys[i];
+		struct key_wrap wrap;
+		int r;
+
+		if (k->class > 31 || !(m->row.classes & 1u << k->class) ||
+			k->epoch < m->row.first_epoch)
+			continue;
+		r = keys_wrap(an->s, &an->get->get.record, k->epoch, k->class, &an->p->region,
+			&an->p->kem_key, &wrap);
+		if (r == ROW_NONE)
+			continue;
+		if (!r)
+			r = ADD(an, keys, wrap);
+		if (r)
+			return err_up(r);
+		an->bytes += sizeof(wrap) + 16;
+	}
+	return 0;
+}
+
+static uint64_t had(const struct message *get, const struct place *at)
+{
+	for (size_t i = 0; i < get->get.n_have; i++)
+		if (id_equal(&get->get.have[i].author, &at->author) &&
+			id_equal(&get->get.have[i].incarnation, &at->incarnation))
+			return get->get.have[i].seq;
+	return 0;
+}
+
+/* One run from .at on, ending in a signature. *ret_n is how many of its changes are sent. */
+static int add_run(struct answer *an, struct place at, uint64_t head, size_t *ret_n)
+{
+	struct step *s = an->s;
+	struct run run = { 0 };
+	size_t room = 0, signed_n = 0, bytes = 0, signed_bytes = 0;
+
+	*ret_n = 0;
+	for (; at.seq <= head && run.n < RUN_CHANGES_MAX; at.seq++) {
+		struct index_row index;
+		struct wire_change c, *grown;
+		size_t size;
+		int r = index_get(s->view, &an->get->get.record, &at, &index);
+
+		if (!r)
+			r = log_get(s->view, index.n, &c);
+		if (r)
+			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
+		size = wire_change_size(&c);
+		if (bytes + size > RUN_BYTES_MAX || an->bytes + bytes + size > ANSWER_HARD ||
+			(signed_n && an->bytes + bytes + size > ANSWER_SOFT))
+			break;
+		grown = arena_grow(s->arena, run.changes, run.n, &room, sizeof(*grown));
+		if (!grown)
+			return err_new(-ENOMEM);
+		run.changes = grown;
+		run.changes[run.n++] = c;
+		bytes += size;
+		if (c.signature.len) {
+			signed_n = run.n;
+			signed_bytes = bytes;
+		}
+	}
+	if (!signed_n)
+		return 0;
+	run.n = signed_n;
+	an->bytes += signed_bytes + 8;
+	*ret_n = signed_n;
+	return ADD(an, runs, run);
+}
+
+static int add_chains(struct answer *an)
+{
+	struct scan scan;
+	int r;
+
+	scan_init(&scan, TABLE_CHAIN, SPAN_OF(an->get->get.record));
+	while ((r = scan_next(&scan, an->s->view)) == 0) {
+		struct chain_row row;
+		struct place at;
+		size_t n = 1;
+
+		if (!chain_row_read(
+			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
+			return err_new(-EUCLEAN);
+		for (at.seq = had(an->get, &at) + 1; at.seq <= row.seq && n; at.seq += n) {
+			if (an->bytes > ANSWER_SOFT)
+				return 0;
+			r = add_run(an, at, row.seq, &n);
+			if (r)
+				return err_up(r);
+		}
+		if (at.seq <= row.seq)
+			return 0;
+	}
+	if (r < 0)
+		return err_up(r);
+	an->m.changes.done = true;
+	return 0;
+}
+
+int sync_get(struct step *s, struct peer *p, const struct message *m)
+{
+	struct answer an = { .s = s,
+		.p = p,
+		.get = m,
+		.m = { .kind = MSG_CHANGES,
+			.changes = { .request = m->get.request, .record = m->get.record } } };
+	int r = share_has(s->view, &p->region, &m->get.record);
+
+	if (r < 0)
+		return err_up(r);
+	if (r == ROW_NONE) { /* (P7.9) */
+		an.m.changes.none = an.m.changes.done = true;
+		return peer_send(s, p, &an.m);
+	}
+	r = node_affairs(s, &m->get.record, &an.affairs);
+	if (!r && m->get.keys)
+		r = add_bundles(&an);
+	if (!r && m->get.keys)
+		r = add_path(&an);
+	if (!r && m->get.keys)
+		r = add_keys(&an);
+	if (!r)
+		r = add_chains(&an);
+	if (r)
+		return err_up(r);
+	return peer_send(s, p, &an.m);
+}
+
+/* Taking what came ----------------------------------------------------------------------------
+ */
+
+/* The custody path: what is new of it, checked, with what is held already. */
+struct path {
+	struct held *held;
+	size_t n, room;
+	struct wire_change *changes; /* the new ones, .held[first_new + i] */
+	size_t n_new, room_new;
+	size_t first_new;
+};
+
+static int load_path(struct step *s, const struct id *record, struct path *ret)
+{
+	struct scan scan;
+	int r;
+
+	*ret = (struct path){ 0 };
+	scan_init(&scan, TABLE_CONTROL, SPAN_OF(*record));
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		struct wire_change c;
+		struct held *grown =
+			arena_grow(s->arena, ret->held, ret->n, &ret->room, sizeof(*grown));
+
+		if (!grown)
+			return err_new(-ENOMEM);
+		ret->held = grown;
+		grown[ret->n] = (struct held){ 0 };
+		if (!control_row_read((struct span){ scan.key, scan.key_len }, scan.value,
+			    &grown[ret->n].ref, &c))
+			return err_new(-EUCLEAN);
+		r = wire_control_decode(c.body, s->arena, &grown[ret->n].control);
+		if (r)
+			return r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
+		ret->n++;
+	}
+	ret->first_new = ret->n;
+	return r < 0 ? err_up(r) : 0;
+}
+
+/* One change of the path: 0, or the verdict of chain_check_control. */
+static int take_path(
+	struct step *s, const struct id *record, const struct wire_change *c, struct path *path)
+{
+	struct header h;
+	struct hash held;
+	struct held *grown;
+	struct wire_change *grown_c;
+	int r = wire_header_decode(c->header, &h);
+
+	if (r)
+		return r < 0 ? err_up(r) : CHAIN_E_HEADER;
+	if (!id_equal(&h.record, record))
+		return CHAIN_E_RUN;
+	r = control_has(s->view, record, &h.at, &held);
+	if (r < 0)
+		return err_up(r);
+	if (r == 0)
+		return 0; /* what is held was verified; another at its place is for the chain to
+			     prove */
+	grown = arena_grow(s->arena, path->held, path->n, &path->room, sizeof(*grown));
+	grown_c = arena_grow(
+		s->arena, path->changes, path->n_new, &path->room_new, sizeof(*grown_c));
+	if (!grown || !grown_c)
+		return err_new(-ENOMEM);
+	path->held = grown;
+	path->changes = grown_c;
+	grown[path->n] = (struct held){ .must_understand = h.flags & FLAG_MUST_UNDERSTAND };
+	r = chain_check_control(s, record, c, &grown[path->n].ref, &grown[path->n].control);
+	if (r)
+		return r;
+	path->changes[path->n_new++] = *c;
+	path->n++;
+	return 0;
+}
+
+static int keep_path(struct step *s, const struct id *record, const struct path *path)
+{
+	for (size_t i = 0; i < path->n_new; i++) {
+		const struct held *h = &path->held[path->first_new + i];
+		int r = control_put(
+			s->view, record, &h->ref.at, &h->ref.change, &path->changes[i]);
+
+		if (r)
+			return err_odd(r);
+		node_clock_seen(s, h->control.clock);
+	}
+	if (path->n_new)
+		node_forget(s->node, record);
+	return 0;
+}
+
+static int drop_want(struct step *s, struct peer *p, const struct id *record)
+{
+	struct want_row want;
+	int r = want_get(s->view, &p->region, record, &want);
+
+	if (r)
+		return r == ROW_NONE ? 0 : err_up(r);
+	if (p->wants)
+		p->wants--;
+	return want_del(s->view, &p->region, record);
+}
+
+/* A want that brought a verdict: told, and not asked for again at once. */
+static int refuse_want(struct step *s, struct peer *p, const struct id *record, int verdict)
+{
+	p->wants_due = s->event->now + WANT_PAUSE;
+	return peer_refuse(s, p, record, chain_verdict(verdict), false);
+}
+
+/* Cards and path (P7.8). *ret_on: the record is ours to hold and to take from this peer. */
+static int take_affairs(struct step *s, struct peer *p, const struct message *m, bool *ret_on)
+{
+	const struct id *record = &m->changes.record;
+	struct affairs a;
+	struct path path;
+	int r;
+
+	*ret_on = false;
+	for (size_t i = 0; i < m->changes.n_bundles; i++) {
+		struct id region;
+		bool newer;
+
+		r = region_learn(s, m->changes.bundles[i], &region, &newer);
+		if (r < 0)
+			return err_up(r);
+		if (r)
+			return peer_refuse(s, p, record, "card-wrong", false);
+	}
+	r = load_path(s, record, &path);
+	for (size_t i = 0; i < m->changes.n_path && !r; i++)
+		r = take_path(s, record, &m->changes.path[i], &path);
+	if (!r)
+		r = affairs_read(path.held, path.n, s->arena, &a);
+	if (r)
+		return r < 0 ? err_up(r) : refuse_want(s, p, record, r);
+
+	/* (P7.10), before anything of the record is kept */
+	if (!a.known || affairs_role(&a, &s->node->region) == ROLE_NONE ||
+		affairs_role(&a, &p->region) == ROLE_NONE) {
+		r = drop_want(s, p, record);
+		return r ? err_up(r) : peer_refuse(s, p, record, "not-in-circle", false);
+	}
+	*ret_on = true;
+	return keep_path(s, record, &path);
+}
+
+static int take_keys(struct step *s, struct peer *p, const struct message *m, bool *ret_any)
+{
+	const struct id *record = &m->changes.record;
+	const struct affairs *a;
+	int r = node_affairs(s, record, &a);
+
+	for (size_t i = 0; i < m->changes.n_keys && !r; i++) {
+		bool added;
+
+		r = keys_take(s, record, a, &m->changes.keys[i], &added);
+		*ret_any |= r == 0 && added;
+		if (r == KEYS_E_BAD)
+			r = peer_refuse(s, p, record, "key-not-as-committed", false);
+	}
+	return r ? err_up(r) : 0;
+}
+
+static int take_runs(struct step *s, struct peer *p, const struct message *m, size_t *ret_added,
+	int *ret_bad)
+{
+	*ret_added = 0;
+	*ret_bad = 0;
+	for (size_t i = 0; i < m->changes.n_runs; i++) {
+		struct id record;
+		size_t added;
+		int r = chain_run_record(&m->changes.runs[i], &record);
+
+		if (!r && !id_equal(&record, &m->changes.record))
+			r = CHAIN_E_RUN;
+		if (!r)
+			r = chain_take(s, &p->region, &m->changes.runs[i], &record, &added);
+		if (r < 0)
+			return err_up(r);
+		if (r) {
+			*ret_bad = r;
+			continue;
+		}
+		*ret_added += added;
+	}
+	return 0;
+}
+
+/* Nothing more comes from this peer: the want is filled, as far as this peer can. */
+static int fill_want(struct step *s, struct peer *p, const struct id *record)
+{
+	struct record_row row;
+	int r = drop_want(s, p, record);
+
+	if (!r)
+		r = record_get(s->view, record, &row);
+	if (r)
+		return r == ROW_NONE ? 0 : err_up(r);
+	row.wanted = false;
+	for (size_t i = 0; i < s->node->n_peers; i++) {
+		struct want_row want;
+
+		r = want_get(s->view, &s->node->peers[i]->region, record, &want);
+		if (r < 0)
+			return err_up(r);
+		row.wanted |= r == 0;
+	}
+	r = record_put(s->view, record, &row);
+	if (r)
+		return err_odd(r);
+	return node_tell(s, &(struct tell){ .verb = TELL_HAS,
+				    .peer = p->region,
+				    .record = *record,
+				    .n = row.changes });
+}
+
+static struct get_slot *find_slot(struct peer *p, const struct message *m)
+{
+	for (size_t i = 0; i < GETS_MAX; i++)
+		if (p->gets[i].busy && p->gets[i].request == m->changes.request &&
+			id_equal(&p->gets[i].record, &m->changes.record))
+			return &p->gets[i];
+	return NULL;
+}
+
+int sync_changes(struct step *s, struct peer *p, const struct message *m)
+{
+	const struct id *record = &m->changes.record;
+	struct get_slot *slot = find_slot(p, m);
+	bool on, any = false;
+	size_t added;
+	int r, bad;
+
+	if (!slot)
+		return peer_refuse(s, p, NULL, "changes-not-asked-for", true);
+	*slot = (struct get_slot){ 0 };
+	if (m->changes.none) {
+		r = fill_want(s, p, record);
+		return r ? err_up(r) : 0;
+	}
+	r = take_affairs(s, p, m, &on);
+	if (r || !on)
+		return r ? err_up(r) : 0;
+	r = record_count(s, record, 0);
+	if (!r)
+		r = take_keys(s, p, m, &any);
+	if (!r)
+		r = take_runs(s, p, m, &added, &bad);
+	if (!r)
+		r = node_touch(s, record);
+	if (r)
+		return err_up(r);
+	if (added) {
+		r = node_tell(s, &(struct tell){ .verb = TELL_STORES,
+					 .peer = p->region,
+					 .record = *record,
+					 .n = added });
+		if (r)
+			return err_up(r);
+	}
+	if (bad)
+		return refuse_want(s, p, record, bad);
+	if (m->changes.done)
+		return fill_want(s, p, record);
+	/* Not done, and nothing came of it: do not ask in a circle. */
+	if (!added && !any && !m->changes.n_path)
+		p->wants_due = s->event->now + WANT_PAUSE;
+	return 0;
+}

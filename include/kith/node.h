@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Node
+ *
+ * A region as a function. The host gives it one event at a time together with the turn's view
+ * of the store; it writes through the view and says in .actions what is to be done. No clock,
+ * socket, file, chance or log inside: time is in the event, chance behind crypto.
+ *
+ * Write, then speak: the host carries the actions of a turn out only after the turn's commit.
+ * If a step is fatal or the commit fails, the turn's actions are dropped and the node is freed
+ * and made anew from the store: its memory may be ahead of what is durable.
+ */
+
+#include <kith/arena.h>
+#include <kith/control.h>
+#include <kith/crypto.h>
+#include <kith/message.h>
+#include <kith/view.h>
+
+struct node;
+
+/* The region's own secrets that are in use every day. Borrowed for the node's life. */
+struct node_keys {
+	struct secret sign;    /* the incarnation's Ed25519 key */
+	struct secret control; /* signs the incarnation list */
+	struct secret kem;     /* X25519: wraps are opened with it */
+	struct secret token;   /* HMAC key of identifier lookups */
+};
+
+struct node_options {
+	const char *software; /* "kith 0.1.0" */
+	const char *listen;   /* endpoint for kith-link to bind; NULL: do not listen */
+	uint64_t started_ms;  /* wall clock */
+};
+
+enum event_kind {
+	EVENT_TICK,       /* node_due() has come; also first of all after node_new */
+	EVENT_LINK_READY, /* a kith-link has connected: .curve_key, .text is what it listens on
+			   */
+	EVENT_LINK_GONE,  /* and is gone, with all its links */
+	EVENT_LINK_UP,    /* .link .region .dialled .curve_key (the peer's) */
+	EVENT_LINK_DOWN,  /* .link .text */
+	EVENT_FRAME,      /* .link .bytes: one Frame of a peer */
+	EVENT_ASK,        /* .client .user .bytes: one Request of a local client */
+	EVENT_CLIENT_GONE /* .client */
+};
+
+struct event {
+	enum event_kind kind;
+	msec now;         /* monotonic: timers */
+	uint64_t wall_ms; /* since 1970: dates and the hybrid clock */
+	uint64_t link, client;
+	struct id region;
+	bool dialled;
+	struct pubkey curve_key;
+	struct span bytes;
+	const char *text;
+	const char *user; /* who asks: "uid 1000 (jo)" */
+	const struct host_figures
+		*figures; /* EVENT_ASK: what only the host knows, for status */
+};
+
+struct host_figures {
+	uint64_t store_bytes, store_map_bytes, disk_free_bytes, commits, flushes, changes;
+	bool link_connected;
+};
+
+enum action_kind {
+	ACTION_LINK_PEERS, /* .bytes: a whole LinkFrame */
+	ACTION_LINK_DIAL,  /* the same */
+	ACTION_LINK_DROP,  /* the same */
+	ACTION_LINK_SEND,  /* .link, .bytes: a whole LinkFrame */
+	ACTION_REPLY,      /* .client, .bytes: a Reply */
+	ACTION_TELL,       /* .tell */
+};
+
+/* The trace: what a node says of itself. Stories assert it, the host logs it. */
+enum tell_verb {
+	TELL_STARTS,
+	TELL_DIALS,
+	TELL_GREETS,  /* a session is live */
+	TELL_LOSES,   /* a session ended: .text why */
+	TELL_REFUSES, /* .verdict, of .peer, about .record */
+	TELL_STORES,  /* .n changes of .record from .peer */
+	TELL_WANTS,   /* .record from .peer */
+	TELL_HAS,     /* a want is filled: .record, .n changes held */
+	TELL_MAKES,   /* a record */
+	TELL_OFFERS,
+	TELL_WITHDRAWS,
+	TELL_COMPLETES, /* everything in a manifest is held, opened, verified */
+	TELL_ACCEPTS,
+	TELL_DECLINES,
+	TELL_STANDS_DOWN,
+	TELL_RELEASES,
+	TELL_TAKES_OVER, /* is custodian now */
+	TELL_REMOVES,    /* .peer from the circle of .record */
+	TELL_REKEYS,
+	TELL_RECONCILES,
+	TELL_FORKED, /* proof is held: .record, .peer */
+	TELL_ADDS_PEER,
+	TELL_ADMITS, /* local work, .text: appended, imported */
+	TELL_COUNT,
+};
+const char *tell_word(enum tell_verb v);
+
+struct tell {
+	enum tell_verb verb;
+	struct id peer, record; /* zero: not about one */
+	char peer_name[REGION_NAME_MAX];
+	uint64_t n;
+	const char *verdict; /* static text, or NULL */
+	const char *text;    /* arena text, or NULL. Never content of a record */
+};
+
+struct action {
+	enum action_kind kind;
+	uint64_t link, client;
+	struct span bytes;
+	struct tell tell;
+};
+
+struct actions {
+	struct action *v;
+	size_t n, room;
+	struct arena
+		*arena; /* everything the step gives back lies here, until the turn is over */
+};
+
+/* Verdicts of node_new. */
+enum {
+	NODE_E_EMPTY = 1, /* the store holds no region: kithctl region init */
+	NODE_E_KEYS,      /* the keys given are not this region's */
+};
+
+MUST_USE int node_new(struct crypto *c, const struct node_keys *keys,
+	const struct node_options *o, const struct view *v, struct node **ret, struct why *why);
+struct node *node_free(struct node *n); /* accepts NULL, returns NULL */
+
+/* 0; VIEW_FULL: the turn cannot be committed (the host aborts it, and steps the event again
+ * with nothing else when it changes nothing, or answers disk-full); < 0 fatal. */
+MUST_USE int node_step(
+	struct node *n, const struct event *e, const struct view *v, struct actions *out);
+
+/* When to call EVENT_TICK next, on the monotonic clock; MSEC_NEVER is possible. */
+msec node_due(const struct node *n);
+
+/* What a store needs to become a region. Offline, by kithctl region init. */
+struct region_found {
+	const char *name;
+	const char *const *endpoints;
+	size_t n_endpoints;
+	struct pubkey curve_key; /* of the transport key */
+	struct secret root;      /* given; not kept */
+	struct hash next_root;
+	const struct node_keys *keys;
+};
+/* Writes region, incarnation 1, card and list. 0; NODE_E_KEYS when the name or an endpoint is
+ * not allowed (.why says which). */
+MUST_USE int region_found(struct crypto *c, const struct region_found *f, const struct view *v,
+	struct id *ret_region, struct why *why);
+/* The bundle of this region, in the arena. */
+MUST_USE int region_bundle(const struct view *v, struct arena *a, struct span *ret);
+
+/* Check a bundle as it came: every signature, the id, the limits (P1.4 to P1.6). */
+struct checked_card {
+	struct id region;
+	struct card card; /* the newest */
+	struct hash fingerprint;
+	struct incarnations incarnations;
+};
+enum { CARD_E_BAD = 1 };
+MUST_USE int card_check(struct crypto *c, struct span bundle, struct arena *a,
+	struct checked_card *ret, struct why *why);
+/* 16 groups of four hex digits. */
+#define FINGERPRINT_TEXT_LEN 80
+char *fingerprint_text(const struct hash *h, char into[FINGERPRINT_TEXT_LEN]);
