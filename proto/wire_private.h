@@ -128,3 +128,12 @@ size_t varint_size(uint64_t v);
 
 extern const struct schema ref_schema, head_schema, date_schema, change_schema, entry_schema,
 	row_schema;
+
+/* ---- What only the tests ask (wire_proof.c) ---- */
+
+/* protobuf-c knows every field of these bytes of that message and writes the same ones. */
+bool proof_repacks(const char *message, struct span in);
+/* How deep the schemas nest; PROOF_DEPTH_ODD, and no end, when one is in itself or has a field
+ * that our tables do not know: enums, floats, required, packed, oneof. */
+#define PROOF_DEPTH_ODD 32
+unsigned proof_depth(void);

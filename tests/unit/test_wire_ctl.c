@@ -10,8 +10,6 @@
 
 #include <kith/control.h>
 
-extern const ProtobufCMessageDescriptor kith__request__descriptor, kith__reply__descriptor;
-
 static struct arena kept;
 
 static int tear_down(void **state)
@@ -66,7 +64,7 @@ static void request_comes_back_as_it_went(void **state)
 	struct ctl_request in = full_request(), out;
 	struct span s, again;
 	assert_int_equal(wire_request_encode(&in, &kept, &s), 0);
-	same_as_protobuf(&kith__request__descriptor, s);
+	assert_true(proof_repacks("Request", s));
 	assert_int_equal(wire_request_decode(s, &kept, &out), 0);
 	assert_int_equal(wire_request_encode(&out, &kept, &again), 0);
 	same_bytes(again, s);
@@ -196,7 +194,7 @@ static void reply_is_what_protobuf_reads(void **state)
 {
 	(void)state;
 	struct span s = reply_bytes(full_reply());
-	same_as_protobuf(&kith__reply__descriptor, s);
+	assert_true(proof_repacks("Reply", s));
 	for (uint64_t n = 1; n <= 15; n++)
 		assert_true(without(s, n).len < s.len);
 	struct ctl_reply r = full_reply();

@@ -5,8 +5,6 @@
 
 #include "tests/unit/wire_fixture.h"
 
-extern const ProtobufCMessageDescriptor kith__header__descriptor;
-
 static struct header plain_header(void)
 {
 	return (struct header){
@@ -53,7 +51,7 @@ static void header_comes_back_as_it_went(void **state)
 		same_bytes(encoded(&out), encoded(&in[i]));
 		assert_true(place_equal(&in[i].at, &out.at));
 		assert_int_equal(out.flags, in[i].flags);
-		same_as_protobuf(&kith__header__descriptor, encoded(&in[i]));
+		assert_true(proof_repacks("Header", encoded(&in[i])));
 	}
 }
 

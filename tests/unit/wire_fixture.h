@@ -16,12 +16,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <protobuf-c/protobuf-c.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <kith/wire.h>
 
+#include "proto/wire_private.h"
 #include "tests/kit/alloc.h"
 
 /* Bytes that are made here live until the program ends. */
@@ -152,45 +151,6 @@ __attribute__((unused)) static struct span with(
 	}
 	struct span rest = without((struct span){ in.at + i, in.len - i }, number);
 	return joined(joined((struct span){ in.at, i }, field), rest);
-}
-
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as the schemas nest */
-static void no_unknown_fields(const ProtobufCMessage *m)
-{
-	assert_int_equal(m->n_unknown_fields, 0);
-	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
-		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
-		if (f->type != PROTOBUF_C_TYPE_MESSAGE)
-			continue;
-		const uint8_t *at = (const uint8_t *)m + f->offset, *elements = at;
-		size_t n = 1;
-		if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-			memcpy(&n, (const uint8_t *)m + f->quantifier_offset, sizeof(n));
-			memcpy(&elements, at, sizeof(elements));
-		}
-		for (size_t k = 0; k < n; k++) {
-			const ProtobufCMessage *sub;
-			memcpy(&sub, elements + k * sizeof(sub), sizeof(sub));
-			if (sub)
-				no_unknown_fields(sub);
-		}
-	}
-}
-
-/* protobuf-c knows every field of it and writes the same bytes. */
-__attribute__((unused)) static void same_as_protobuf(
-	const ProtobufCMessageDescriptor *d, struct span in)
-{
-	ProtobufCMessage *m = protobuf_c_message_unpack(d, NULL, in.len, in.at);
-	assert_non_null(m);
-	no_unknown_fields(m);
-	uint8_t *again = malloc(in.len + 1);
-	assert_non_null(again);
-	assert_int_equal(protobuf_c_message_get_packed_size(m), in.len);
-	assert_int_equal(protobuf_c_message_pack(m, again), in.len);
-	assert_memory_equal(again, in.at, in.len);
-	free(again);
-	protobuf_c_message_free_unpacked(m, NULL);
 }
 
 /* Whatever allocation fails, or whatever the budget: the call says which, and works with
