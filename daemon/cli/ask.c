@@ -92,7 +92,6 @@ static int connect_to(struct cli *c)
 	(void)sigemptyset(&act.sa_mask);
 	(void)sigaction(SIGINT, &act, NULL);
 	(void)sigaction(SIGTERM, &act, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
 
 	return 0;
 }

@@ -241,10 +241,11 @@ int show_made(struct cli *c, const json_t *reply, const char *done)
 	};
 	const json_t *made = json_object_get(reply, "made");
 
-	if (json_is_true(json_object_get(made, "dry_run")))
+	if (json_is_true(json_object_get(made, "dry_run"))) {
 		(void)printf("would be: %s (dry run: nothing was changed)\n", done);
-	else
-		(void)printf("%s\n", done);
+		return 0;
+	}
+	(void)printf("%s\n", done);
 
 	return made ? show_block(c, made, cols, COUNT(cols)) : 0;
 }

@@ -254,7 +254,7 @@ int verb_record_new(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);
 	json_t *reply CLEANUP(json_drop) = NULL;
-	struct entry alias = { .kind = ENTRY_ALIAS, .has_alias = true };
+	const char *alias;
 	int rc;
 
 	if (cli_has(c, OPT_AUTHORITY) || cli_has(c, OPT_CHILD)) {
@@ -268,10 +268,10 @@ int verb_record_new(struct cli *c)
 				"\"%s\" is no local authority; give its DfE code, GSS "
 				"code or name",
 				c->given[OPT_AUTHORITY]);
-		alias.alias.authority = span_of(authority->code);
-		alias.alias.child = span_of(c->given[OPT_CHILD]);
-		r.entries = &alias;
-		r.n_entries = 1;
+		alias = arena_text(&c->arena, "%s/%s", authority->code, c->given[OPT_CHILD]);
+		if (!alias)
+			return err_new(-ENOMEM);
+		r.record = span_of(alias);
 	}
 	rc = ask(c, &r, NULL, &reply);
 	if (rc != 0)
