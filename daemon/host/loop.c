@@ -20,12 +20,13 @@
 
 #define USEC_MS     ((uint64_t)1000)
 #define MINUTE_USEC ((uint64_t)60 * 1000000)
+#define STATUS_USEC ((uint64_t)1000000) /* the status line is at most so much behind */
 
 struct loop {
 	struct host *host;
 	const char *config;
 	sd_event *event;
-	sd_event_source *tick, *minute;
+	sd_event_source *tick, *minute, *status;
 };
 
 static void event_done(sd_event **e)
@@ -53,6 +54,25 @@ static void show_status(struct loop *l)
 		(unsigned long long)h->records, h->link_client ? "" : ", no kith-link");
 }
 
+static int on_status(sd_event_source *s, uint64_t usec, void *ctx)
+{
+	(void)s, (void)usec;
+	show_status(ctx);
+	return 0;
+}
+
+/* Much may be told in a second; the line is written once. */
+static int set_status(struct loop *l)
+{
+	int on = SD_EVENT_OFF;
+	int r = sd_event_source_get_enabled(l->status, &on);
+
+	if (r < 0 || on != SD_EVENT_OFF || !l->host->news)
+		return r < 0 ? r : 0;
+	r = sd_event_source_set_time_relative(l->status, STATUS_USEC);
+	return r < 0 ? r : sd_event_source_set_enabled(l->status, SD_EVENT_ONESHOT);
+}
+
 static int set_tick(struct loop *l)
 {
 	const msec due = turn_due(l->host);
@@ -71,10 +91,9 @@ static int turn(struct loop *l)
 
 	if (r == 0)
 		r = set_tick(l);
-	if (r < 0)
-		return give_up(l, r);
-	show_status(l);
-	return 0;
+	if (r >= 0)
+		r = set_status(l);
+	return r < 0 ? give_up(l, r) : 0;
 }
 
 static int on_socket(sd_event_source *s, int fd, uint32_t events, void *ctx)
@@ -159,6 +178,9 @@ static int add_sources(struct loop *l)
 		r = sd_event_add_time_relative(e, &l->minute, CLOCK_MONOTONIC, MINUTE_USEC,
 			USEC_MS * 1000, on_minute, l);
 	if (r >= 0)
+		r = sd_event_add_time_relative(e, &l->status, CLOCK_MONOTONIC, STATUS_USEC,
+			USEC_MS * 100, on_status, l);
+	if (r >= 0)
 		r = sd_event_set_watchdog(e, true);
 	return r < 0 ? err_new(r) : 0;
 }
@@ -183,6 +205,7 @@ int loop_run(struct host *h, const char *config)
 	}
 	l.tick = sd_event_source_unref(l.tick);
 	l.minute = sd_event_source_unref(l.minute);
+	l.status = sd_event_source_unref(l.status);
 	if (r >= 0)
 		return r;
 	journal_say(LOG_CRIT, NULL, "the loop broke: %s", strerror(-r));
