@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What people ask of a region, in the messages of the control socket, and what they are told.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/sim.h"
+
+#define CLIENT 7
+
+static struct span span_of(const char *text)
+{
+	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
+}
+
+/* Replies -----------------------------------------------------------------------------------
+ */
+
+const char *answer_value(const struct answer *a, const char *name)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->values[i].name, name) == 0)
+			return a->values[i].value;
+	return NULL;
+}
+
+static void take_value(void *ctx, const char *name, const struct walk_value *v)
+{
+	struct answer *a = ctx;
+	char *into;
+
+	if (!name || a->n == COUNT(a->values))
+		return;
+	into = a->values[a->n].value;
+	snprintf(a->values[a->n].name, sizeof(a->values[a->n].name), "%s", name);
+	a->n++;
+	switch (v->type) {
+	case WALK_TEXT:
+	case WALK_BYTES:
+		snprintf(into, sizeof(a->values[0].value), "%.*s", (int)v->bytes.len,
+			(const char *)v->bytes.at);
+		return;
+	case WALK_UINT:
+	case WALK_INT:
+		snprintf(into, sizeof(a->values[0].value), "%" PRIu64,
+			v->type == WALK_UINT ? v->uint : (uint64_t)v->sint);
+		return;
+	case WALK_BOOL:
+		snprintf(into, sizeof(a->values[0].value), "%s", v->truth ? "yes" : "no");
+		return;
+	}
+}
+
+static void take_name(void *ctx, const char *name)
+{
+	(void)ctx, (void)name;
+}
+
+static void take_leave(void *ctx)
+{
+	(void)ctx;
+}
+
+static void take_replies(const struct actions *out, struct arena *arena, struct answer *ret)
+{
+	const struct walker walker = { .ctx = ret,
+		.enter = take_name,
+		.leave = take_leave,
+		.list_begin = take_name,
+		.list_end = take_leave,
+		.value = take_value };
+
+	*ret = (struct answer){ 0 };
+	for (size_t i = 0; i < out->n; i++) {
+		struct reply_head head;
+
+		if (out->v[i].kind != ACTION_REPLY || out->v[i].client != CLIENT)
+			continue;
+		must(wire_reply_head(out->v[i].bytes, arena, &head));
+		must(wire_reply_walk(out->v[i].bytes, arena, &walker));
+		ret->came |= head.last;
+		if (head.problem)
+			snprintf(ret->problem, sizeof(ret->problem), "%.*s",
+				(int)head.problem_name.len, (const char *)head.problem_name.at);
+	}
+}
+
+/* Requests ----------------------------------------------------------------------------------
+ */
+
+static struct span encode(const struct ctl_request *q, struct arena *arena)
+{
+	struct ctl_request full = *q;
+	struct span bytes;
+
+	full.id = 1;
+	full.worker = SPAN_LIT("Ann");
+	full.role = SPAN_LIT("social worker");
+	full.purpose = SPAN_LIT("care");
+	must(wire_request_encode(&full, arena, &bytes));
+	return bytes;
+}
+
+static struct event event_of(struct span bytes)
+{
+	static const struct host_figures figures = { .store_map_bytes = 1 << 28,
+		.disk_free_bytes = UINT64_C(1) << 40,
+		.link_connected = true };
+
+	return (struct event){ .kind = EVENT_ASK,
+		.client = CLIENT,
+		.user = "uid 1000 (ann)",
+		.figures = &figures,
+		.bytes = bytes };
+}
+
+void client_ask(struct region *r, const struct ctl_request *q, struct answer *ret)
+{
+	struct arena arena;
+	struct actions out;
+	struct event e;
+
+	arena_init(&arena, 0);
+	e = event_of(encode(q, &arena));
+	world_turn(r, &e, 1, &out);
+	take_replies(&out, &arena, ret);
+	arena_done(&arena);
+	if (ret->problem[0])
+		world_tell(r->world, r, "is told %s", ret->problem);
+}
+
+void client_judge(
+	struct region *r, const struct view *v, const struct record *record, struct answer *ret)
+{
+	const struct node_options o = { .software = "judge" };
+	char id[ID_TEXT_LEN];
+	const struct ctl_request q = { .verb = VERB_RECORD_SHOW,
+		.record = span_of(id_text(&record->id, id)) };
+	struct node *node = NULL;
+	struct arena arena;
+	struct actions out = { .arena = &arena };
+	struct why why = { { 0 } };
+	struct event e;
+
+	arena_init(&arena, 0);
+	must(node_new(r->world->judge, &r->keys, &o, v, &node, &why));
+	e = event_of(encode(&q, &arena));
+	e.now = r->world->now;
+	e.wall_ms = EPOCH_MS + e.now;
+	must(node_step(node, &e, v, &out));
+	take_replies(&out, &arena, ret);
+	node_free(node);
+	arena_done(&arena);
+}
+
+void client_introduce(struct region *to, struct region *who)
+{
+	struct arena arena;
+	struct ctl_request q = { .verb = VERB_PEER_ADD };
+	struct answer answer;
+
+	arena_init(&arena, 0);
+	must(store_turn_begin(who->store, &who->view));
+	must(region_bundle(&who->view, &arena, &q.bundle));
+	store_turn_abort(who->store);
+	client_ask(to, &q, &answer);
+	arena_done(&arena);
+}
+
+static bool done(const struct answer *a)
+{
+	return a->came && !a->problem[0];
+}
+
+struct record *client_make(struct region *r, const char *authority, const char *child)
+{
+	struct entry alias = { .kind = ENTRY_ALIAS, .has_alias = true };
+	struct ctl_request q = { .verb = VERB_RECORD_NEW, .entries = &alias, .n_entries = 1 };
+	const size_t n = r->world->n_records;
+	struct answer answer;
+
+	alias.alias.authority = span_of(authority);
+	alias.alias.child = span_of(child);
+	client_ask(r, &q, &answer);
+	return r->world->n_records > n ? &r->world->records[n] : NULL;
+}
+
+static void remember(struct world *w, const char *text)
+{
+	for (size_t i = 0; i < w->n_texts; i++)
+		if (strcmp(w->texts[i], text) == 0)
+			return;
+	if (w->n_texts < TEXTS_MAX)
+		w->texts[w->n_texts++] = strdup(text);
+}
+
+/* .n notes, each its own entry, in requests of up to 100. */
+bool client_note(struct region *r, const struct record *record, const char *text, size_t n)
+{
+	char id[ID_TEXT_LEN];
+	struct entry entries[100];
+	struct ctl_request q = { .verb = VERB_APPEND,
+		.record = span_of(id_text(&record->id, id)),
+		.entries = entries };
+	struct answer answer = { 0 };
+
+	remember(r->world, text);
+	for (size_t i = 0; i < COUNT(entries); i++)
+		entries[i] = (struct entry){ .kind = ENTRY_NOTE, .text = span_of(text) };
+	while (n > 0) {
+		q.n_entries = n < COUNT(entries) ? n : COUNT(entries);
+		n -= q.n_entries;
+		client_ask(r, &q, &answer);
+		if (!done(&answer))
+			return false;
+	}
+	return true;
+}
+
+bool client_offer(
+	struct region *r, struct record *record, const struct region *to, uint32_t reason)
+{
+	char id[ID_TEXT_LEN], peer[ID_TEXT_LEN];
+	const struct ctl_request q = { .verb = VERB_MOVE_OFFER,
+		.record = span_of(id_text(&record->id, id)),
+		.peer = span_of(id_text(&to->id, peer)),
+		.code = reason };
+	const unsigned before = record->may;
+	struct answer answer;
+
+	/* The turn itself writes what the candidate is to have, but nothing to the candidate.
+	 */
+	record->may |= 1u << to->index;
+	client_ask(r, &q, &answer);
+	if (answer.problem[0])
+		record->may = before;
+	return done(&answer);
+}
+
+bool client_accept(struct region *r, const struct record *record, const char *worker)
+{
+	char id[ID_TEXT_LEN];
+	struct entry who = { .kind = ENTRY_WORKER, .has_worker = true };
+	const struct ctl_request q = { .verb = VERB_MOVE_ACCEPT,
+		.record = span_of(id_text(&record->id, id)),
+		.entries = &who,
+		.n_entries = 1 };
+	struct answer answer;
+
+	who.worker.name = span_of(worker);
+	client_ask(r, &q, &answer);
+	return done(&answer);
+}
+
+static bool ask_about(
+	struct region *r, const struct record *record, enum verb verb, uint32_t code)
+{
+	char id[ID_TEXT_LEN];
+	const struct ctl_request q = {
+		.verb = verb, .record = span_of(id_text(&record->id, id)), .code = code
+	};
+	struct answer answer;
+
+	client_ask(r, &q, &answer);
+	return done(&answer);
+}
+
+bool client_decline(struct region *r, const struct record *record, uint32_t code)
+{
+	return ask_about(r, record, VERB_MOVE_DECLINE, code);
+}
+
+bool client_withdraw(struct region *r, const struct record *record)
+{
+	return ask_about(r, record, VERB_MOVE_WITHDRAW, 0);
+}
+
+static void say_record(
+	struct region *r, const struct answer *a, const char *verb, const char *name)
+{
+	static const char *const shown[] = { "custodian", "custody", "role", "changes",
+		"entries", "conflicts" };
+	char line[400];
+	int n = snprintf(line, sizeof(line), "%s %s", verb, name);
+
+	for (size_t i = 0; i < COUNT(shown); i++) {
+		const char *value = answer_value(a, shown[i]);
+
+		if (value)
+			n += snprintf(line + n, sizeof(line) - (size_t)n, "%s %s=%s",
+				i ? "," : "", shown[i], value);
+	}
+	world_tell(r->world, r, "%s", line);
+}
+
+void client_show(struct region *r, const struct record *record)
+{
+	char id[ID_TEXT_LEN];
+	const struct ctl_request q = { .verb = VERB_RECORD_SHOW,
+		.record = span_of(id_text(&record->id, id)) };
+	struct answer answer;
+
+	client_ask(r, &q, &answer);
+	if (done(&answer))
+		say_record(r, &answer, "shows", record->name);
+}
+
+void client_list(struct region *r)
+{
+	const struct ctl_request q = { .verb = VERB_RECORD_LIST };
+	struct answer answer, one = { 0 };
+	size_t n = 0;
+
+	client_ask(r, &q, &answer);
+	for (size_t i = 0; i < answer.n; i++) {
+		struct id id;
+
+		if (strcmp(answer.values[i].name, "record") != 0 ||
+			!id_parse(answer.values[i].value, &id))
+			continue;
+		memset(&one, 0, sizeof(one));
+		for (size_t k = i + 1;
+			k < answer.n && strcmp(answer.values[k].name, "record") != 0; k++)
+			one.values[one.n++] = answer.values[k];
+		say_record(r, &one, "lists", record_of(r->world, &id)->name);
+		n++;
+	}
+	world_tell(r->world, r, "lists %zu", n);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Mutants: for each law a world that is broken on purpose, behind the core's back. The law must
+ * see it, alone: the others do not look. The same world unbroken must pass, or the law sees
+ * ghosts.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core/rows.h"
+#include "tests/sim/sim.h"
+
+enum { NORTH, SOUTH, EAST };
+
+static void begin(struct region *r)
+{
+	must(store_turn_begin(r->store, &r->view));
+}
+
+static void commit(struct region *r)
+{
+	struct why why;
+
+	must(store_turn_commit(r->store, &why));
+}
+
+/* A record that went from north to south; east knows nothing of it. */
+static void ground(struct world *w, enum law law)
+{
+	static const char *const names[] = { "north", "south", "east" };
+	struct record *record;
+
+	world_init(w, 42);
+	w->laws = 1u << law;
+	for (size_t i = 0; i < COUNT(names); i++)
+		world_add(w, names[i]);
+	for (size_t i = 0; i < COUNT(names); i++)
+		for (size_t k = 0; k < COUNT(names); k++)
+			if (i != k)
+				client_introduce(&w->regions[i], &w->regions[k]);
+	world_run(w, w->now + 5000);
+	record = client_make(&w->regions[NORTH], "998", "1");
+	must(record ? 0 : -ENOENT);
+	client_note(&w->regions[NORTH], record, "the words of a note that was written", 3);
+	client_offer(&w->regions[NORTH], record, &w->regions[SOUTH], 1);
+	world_run(w, w->now + 5000);
+	must(client_accept(&w->regions[SOUTH], record, "Jo") ? 0 : -EPERM);
+	world_settle(w);
+}
+
+/* The number of the newest change of the record in LOG that is (or is not) control. */
+static uint64_t newest(struct region *r, bool control)
+{
+	struct scan scan;
+	uint64_t n = 0;
+
+	scan_init(&scan, TABLE_LOG, (struct span){ 0 });
+	while (scan_next(&scan, &r->view) == 0) {
+		struct reader rd = reader_of((struct span){ scan.key, scan.key_len });
+		struct wire_change c;
+		struct header h;
+
+		if (change_unpack(scan.value, &c) && !wire_header_decode(c.header, &h) &&
+			!(h.flags & FLAG_CONTROL) == !control)
+			n = get_u64(&rd);
+	}
+	must(n ? 0 : -ENOENT);
+	return n;
+}
+
+/* Law 1: one stored body reads back changed in one region. */
+static void spoil_body(struct world *w)
+{
+	struct region *r = &w->regions[SOUTH];
+
+	begin(r);
+	r->spoiled = newest(r, false);
+	store_turn_abort(r->store);
+}
+
+/* A copy of a change, with its parts where they can be written to. */
+struct forged {
+	uint8_t header[HEADER_MAX], signature[SIG_LEN], body[4096];
+	struct wire_change change;
+	struct header h;
+	struct hash id;
+};
+
+static void copy(struct region *r, uint64_t n, struct forged *f)
+{
+	struct wire_change c;
+
+	must(log_get(&r->view, n, &c));
+	must(c.body.len <= sizeof(f->body) && c.signature.len == SIG_LEN ? 0 : -ERANGE);
+	memcpy(f->header, c.header.at, c.header.len);
+	memcpy(f->signature, c.signature.at, SIG_LEN);
+	memcpy(f->body, c.body.at, c.body.len);
+	f->change = (struct wire_change){ { f->header, c.header.len },
+		{ f->signature, SIG_LEN }, { f->body, c.body.len } };
+	must(wire_header_decode(f->change.header, &f->h));
+}
+
+static void identify(struct world *w, struct forged *f)
+{
+	must(crypto_hash(w->judge,
+		(struct span[]){ SPAN_LIT("kith/change/1\0"), f->change.header }, 2, &f->id));
+}
+
+/* Law 2: north's next change, well linked, stands in south's store, and south has signed it. */
+static void forge_signature(struct world *w)
+{
+	struct region *r = &w->regions[SOUTH];
+	struct forged f;
+	struct index_row row;
+	struct place at;
+	struct sig sig;
+	uint64_t last;
+
+	begin(r);
+	must(log_last(&r->view, &last));
+	copy(r, newest(r, true), &f);
+	for (at = f.h.at; index_get(&r->view, &f.h.record, &at, &row) == 0; at.seq++)
+		f.h.prev = row.change;
+	f.h.at = at;
+	f.change.header.len = wire_header_encode(&f.h, f.header);
+	identify(w, &f);
+	must(crypto_sign(
+		w->judge, &r->keys.sign, SPAN_LIT("kith/sign/1\0"), SPAN_OF(f.id), &sig));
+	if (id_equal(&f.h.at.author, &r->id))
+		sig.b[0] ^= 1;
+	memcpy(f.signature, sig.b, SIG_LEN);
+	must(log_put(&r->view, last + 1, &f.change));
+	must(index_put(&r->view, &f.h.record, &at, &(struct index_row){ last + 1, f.id }));
+	commit(r);
+	law_everywhere(w);
+}
+
+/* Law 2: a body is exchanged under its header. */
+static void exchange_body(struct world *w)
+{
+	struct region *r = &w->regions[SOUTH];
+	uint8_t key[8];
+	struct writer k = writer_of(key, sizeof(key));
+	uint8_t *bytes;
+	struct span value;
+	uint64_t n;
+
+	begin(r);
+	n = newest(r, false);
+	put_u64(&k, n);
+	must(row_get(&r->view, TABLE_LOG, writer_span(&k), &value));
+	bytes = malloc(value.len);
+	must(bytes ? 0 : -ENOMEM);
+	memcpy(bytes, value.at, value.len);
+	bytes[value.len - 1] ^= 1;
+	must(row_put(&r->view, TABLE_LOG, writer_span(&k), (struct span){ bytes, value.len }));
+	free(bytes);
+	commit(r);
+	law_everywhere(w);
+}
+
+/* Law 3: an outsider has got into the row that says who may have what, and is told. */
+static void share_with_outsider(struct world *w)
+{
+	struct region *r = &w->regions[SOUTH], *east = &w->regions[EAST];
+	const struct record *record = &w->records[0];
+	struct peer_row row;
+
+	begin(r);
+	must(share_put(&r->view, &east->id, &record->id, ROLE_READER));
+	must(peer_row_get(&r->view, &east->id, &row));
+	must(feed_put(&r->view, &east->id, row.feed_next,
+		&(struct feed_row){ .is_backfill = true, .record = record->id }));
+	row.feed_next++;
+	must(peer_row_put(&r->view, &east->id, &row));
+	commit(r);
+	world_restart(r);
+	world_run(w, w->now + 120000);
+}
+
+/* Law 3: nothing was sent by the rules, and the id still lies in the outsider's file. */
+static void leak_into_file(struct world *w)
+{
+	struct region *east = &w->regions[EAST];
+
+	begin(east);
+	must(row_put(&east->view, TABLE_META, SPAN_LIT("leak"), SPAN_OF(w->records[0].id)));
+	commit(east);
+	law_everywhere(w);
+}
+
+/* Law 4: the new custodian loses what made it so; the old one knows itself released. */
+static void lose_duty(struct world *w)
+{
+	struct region *r = &w->regions[SOUTH];
+	struct scan scan;
+
+	begin(r);
+	scan_init(&scan, TABLE_CONTROL, SPAN_OF(w->records[0].id));
+	while (scan_next(&scan, &r->view) == 0) {
+		struct wire_change c;
+		struct control control;
+		struct arena arena;
+		struct ref ref;
+
+		arena_init(&arena, 0);
+		must(control_row_read(
+			     (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c)
+				? 0
+				: -EINVAL);
+		must(wire_control_decode(c.body, &arena, &control));
+		if (control.kind == CONTROL_ACCEPT || control.kind == CONTROL_RELEASE)
+			must(row_del(&r->view, TABLE_CONTROL,
+				(struct span){ scan.key, scan.key_len }));
+		arena_done(&arena);
+	}
+	commit(r);
+	law_everywhere(w);
+}
+
+static const struct {
+	const char *name;
+	enum law law;
+	void (*breaks)(struct world *w);
+} mutants[] = {
+	{ "law_1_sees_a_body_that_one_region_reads_otherwise", LAW_HASHES, spoil_body },
+	{ "law_2_sees_a_change_that_another_region_signed", LAW_VERIFY, forge_signature },
+	{ "law_2_sees_a_body_exchanged_under_its_header", LAW_VERIFY, exchange_body },
+	{ "law_3_sees_a_record_that_is_sent_to_an_outsider", LAW_CIRCLE, share_with_outsider },
+	{ "law_3_sees_an_id_in_an_outsiders_file", LAW_CIRCLE, leak_into_file },
+	{ "law_4_sees_a_record_that_nobody_is_responsible_for", LAW_DUTY, lose_duty },
+};
+
+void mutants_run(struct tally *t)
+{
+	for (size_t i = 0; i < COUNT(mutants); i++) {
+		struct world *w = calloc(1, sizeof(*w));
+		bool sound, caught;
+
+		must(w ? 0 : -ENOMEM);
+		ground(w, mutants[i].law);
+		sound = !w->broken;
+		mutants[i].breaks(w);
+		if (!w->broken)
+			world_settle(w);
+		caught = w->broken == mutants[i].law;
+		printf("%s - %s\n", sound && caught ? "caught" : "NOT CAUGHT", mutants[i].name);
+		if (!sound || w->broken)
+			printf("  %s%s\n", sound ? "" : "before it was broken: ", w->how);
+		if (sound && caught)
+			t->passed++;
+		else
+			t->failed++;
+		world_done(w);
+		free(w);
+	}
+}

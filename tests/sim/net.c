@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The net: what kith-link does, under virtual time. Frames of one direction come in order; a
+ * cut loses what is on its way and is noticed by both ends some seconds later.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/sim.h"
+
+#define NOTICE 5000 /* until a dead link is noticed */
+
+static msec way(struct world *w, size_t len)
+{
+	return w->latency + len / 1024 + (w->jitter ? world_random(w, w->jitter) : 0);
+}
+
+/* Which end of the link this region is: 0 or 1. */
+static unsigned end_of(const struct link *l, const struct region *r)
+{
+	return l->ends[0] == r->index ? 0 : 1;
+}
+
+static struct link *find(const struct region *r, uint64_t number)
+{
+	for (struct link *l = r->world->links; l; l = l->next) {
+		const unsigned end = end_of(l, r);
+
+		if (l->up && l->ends[end] == r->index && l->numbers[end] == number &&
+			l->lives[end] == r->life)
+			return l;
+	}
+	return NULL;
+}
+
+/* Takes it off the list of what is looked through; events that are on their way may still name
+ * it. */
+static void bury(struct world *w, struct link *l)
+{
+	struct link **at = &w->links;
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	l->up = false;
+	l->next = w->graves;
+	w->graves = l;
+}
+
+static void down(struct world *w, const struct link *l, unsigned end, msec at, const char *text)
+{
+	world_push(w, &(struct item){ .at = at,
+			      .kind = ITEM_DOWN,
+			      .region = l->ends[end],
+			      .life = l->lives[end],
+			      .number = l->numbers[end],
+			      .text = text });
+}
+
+void net_peers(struct region *r, const struct link_frame *f)
+{
+	struct world *w = r->world;
+
+	r->admits = 0;
+	for (size_t i = 0; i < f->n_peers; i++) {
+		const struct region *peer = region_of(w, &f->peers[i].region);
+
+		for (size_t k = 0; peer && k < f->peers[i].n_curve_keys; k++)
+			if (memcmp(&f->peers[i].curve_keys[k], &peer->curve, KEY_LEN) == 0)
+				r->admits |= 1u << peer->index;
+	}
+}
+
+void net_dial(struct region *r, const struct link_frame *f)
+{
+	struct world *w = r->world;
+	const struct region *peer = region_of(w, &f->region);
+	struct link *l = calloc(1, sizeof(*l));
+
+	must(l && peer ? 0 : -EINVAL);
+	*l = (struct link){ .next = w->links,
+		.ends = { r->index, peer->index },
+		.numbers = { f->link, 0 },
+		.lives = { r->life, 0 } };
+	w->links = l;
+	world_push(w, &(struct item){ .at = w->now + way(w, 0),
+			      .kind = ITEM_DIAL,
+			      .region = peer->index,
+			      .life = peer->life,
+			      .link = l });
+}
+
+static void dial_arrives(struct region *r, struct link *l)
+{
+	struct world *w = r->world;
+	const unsigned from = l->ends[0];
+
+	if (w->cut[from][r->index] || !(r->admits & 1u << from) ||
+		w->regions[from].life != l->lives[0]) {
+		down(w, l, 0, w->now + way(w, 0), "no answer");
+		bury(w, l);
+		return;
+	}
+	l->up = true;
+	l->numbers[1] = r->next_link;
+	l->lives[1] = r->life;
+	r->next_link += 2;
+	for (unsigned end = 0; end < 2; end++) {
+		l->last[end] = w->now + (end == 0 ? way(w, 0) : 0);
+		world_push(w, &(struct item){ .at = l->last[end],
+				      .kind = ITEM_UP,
+				      .region = l->ends[end],
+				      .peer = l->ends[1 - end],
+				      .life = l->lives[end],
+				      .number = l->numbers[end],
+				      .link = l,
+				      .dialled = end == 0 });
+	}
+}
+
+static void frame_arrives(struct region *r, const struct item *item)
+{
+	if (!item->link->up || item->life != r->life)
+		return;
+	free(r->last_frame);
+	r->last_frame = malloc(item->len);
+	must(r->last_frame ? 0 : -ENOMEM);
+	memcpy(r->last_frame, item->bytes, item->len);
+	r->last_frame_len = item->len;
+	r->last_link = item->link;
+	if (r->garble)
+		item->bytes[item->len / 2] ^= 1;
+	r->garble = false;
+}
+
+void net_arrives(struct region *r, const struct item *item)
+{
+	if (item->kind == ITEM_FRAME)
+		frame_arrives(r, item);
+	else
+		dial_arrives(r, item->link);
+}
+
+static void send_to(struct world *w, struct link *l, unsigned end, struct span bytes)
+{
+	msec at = w->now + way(w, bytes.len);
+	uint8_t *copy = malloc(bytes.len ? bytes.len : 1);
+
+	must(copy ? 0 : -ENOMEM);
+	memcpy(copy, bytes.at, bytes.len);
+	if (at < l->last[end])
+		at = l->last[end];
+	l->last[end] = at;
+	world_push(w, &(struct item){ .at = at,
+			      .kind = ITEM_FRAME,
+			      .region = l->ends[end],
+			      .life = l->lives[end],
+			      .number = l->numbers[end],
+			      .link = l,
+			      .bytes = copy,
+			      .len = bytes.len });
+}
+
+void net_send(struct region *r, const struct link_frame *f)
+{
+	struct link *l = find(r, f->link);
+
+	if (l)
+		send_to(r->world, l, 1 - end_of(l, r), f->frame);
+}
+
+bool net_replay(struct region *r)
+{
+	struct link *l = r->last_link;
+
+	if (!l || !l->up || l->lives[end_of(l, r)] != r->life)
+		return false;
+	send_to(r->world, l, end_of(l, r), (struct span){ r->last_frame, r->last_frame_len });
+	return true;
+}
+
+void net_drop(struct region *r, uint64_t number, const char *reason)
+{
+	struct world *w = r->world;
+	struct link *l = find(r, number);
+
+	if (!l)
+		return;
+	bury(w, l);
+	for (unsigned end = 0; end < 2; end++)
+		down(w, l, end, w->now + (l->ends[end] == r->index ? 0 : way(w, 0)), reason);
+}
+
+void net_lost(struct region *r)
+{
+	struct world *w = r->world;
+
+	for (struct link *l = w->links, *next; l; l = next) {
+		const unsigned end = end_of(l, r);
+
+		next = l->next;
+		if (!l->up || l->ends[end] != r->index)
+			continue;
+		bury(w, l);
+		down(w, l, 1 - end, w->now + way(w, 0), "the peer is gone");
+	}
+}
+
+void net_cut(struct world *w, unsigned a, unsigned b, bool cut)
+{
+	w->cut[a][b] = w->cut[b][a] = cut;
+	for (struct link *l = cut ? w->links : NULL, *next; l; l = next) {
+		next = l->next;
+		if (!l->up || !((l->ends[0] == a && l->ends[1] == b) ||
+				      (l->ends[0] == b && l->ends[1] == a)))
+			continue;
+		bury(w, l);
+		down(w, l, 0, w->now + NOTICE, "timed out");
+		down(w, l, 1, w->now + NOTICE, "timed out");
+	}
+}

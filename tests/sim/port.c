@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The view that a node gets: the store's own, with the laws looking on at every write, and with
+ * the one hook that a mutant needs: a row that reads back changed.
+ */
+
+#include <string.h>
+
+#include "daemon/core/rows.h"
+#include "tests/sim/sim.h"
+
+static int port_get(void *ctx, enum table t, struct span key, struct span *ret)
+{
+	static uint8_t changed[1 << 17];
+	struct region *r = ctx;
+	int rc = r->view.get(r->view.ctx, t, key, ret);
+	struct reader rd = reader_of(key);
+
+	if (rc || t != TABLE_LOG || !r->spoiled || get_u64(&rd) != r->spoiled)
+		return rc;
+	memcpy(changed, ret->at, ret->len);
+	changed[ret->len - 1] ^= 1;
+	ret->at = changed;
+	return 0;
+}
+
+static int port_seek(void *ctx, enum table t, struct span prefix, struct span from,
+	struct span *ret_key, struct span *ret)
+{
+	struct region *r = ctx;
+
+	return r->view.seek(r->view.ctx, t, prefix, from, ret_key, ret);
+}
+
+static int port_last(
+	void *ctx, enum table t, struct span prefix, struct span *ret_key, struct span *ret)
+{
+	struct region *r = ctx;
+
+	return r->view.last(r->view.ctx, t, prefix, ret_key, ret);
+}
+
+static int port_put(void *ctx, enum table t, struct span key, struct span value)
+{
+	struct region *r = ctx;
+
+	law_written(r, t, key, value);
+	return r->view.put(r->view.ctx, t, key, value);
+}
+
+static int port_append(void *ctx, enum table t, struct span key, struct span value)
+{
+	struct region *r = ctx;
+
+	law_written(r, t, key, value);
+	return r->view.append(r->view.ctx, t, key, value);
+}
+
+static int port_del(void *ctx, enum table t, struct span key)
+{
+	struct region *r = ctx;
+
+	return r->view.del(r->view.ctx, t, key);
+}
+
+struct view port_view(struct region *r)
+{
+	return (struct view){ .ctx = r,
+		.get = port_get,
+		.seek = port_seek,
+		.last = port_last,
+		.put = port_put,
+		.append = port_append,
+		.del = port_del };
+}
