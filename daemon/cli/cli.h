@@ -168,10 +168,12 @@ enum form {
 	FORM_LIST,
 	FORM_FIRST /* of a list */
 };
+/* What a column does on a terminal that is too narrow. */
+enum give { WHOLE, CUT, WRAP };
 struct column {
 	const char *key, *header;
 	enum form form;
-	bool cut;   /* gives way on a narrow terminal */
+	enum give give;
 	bool paint; /* in the colour of its word */
 };
 /* The list under .key, or one line saying .none. */

@@ -177,9 +177,11 @@ int show_table(struct cli *c, const json_t *reply, const char *key, const char *
 	(void)scols_table_enable_noencoding(t, 1);
 	for (size_t i = 0; i < n; i++) {
 		int flags = (right(cols[i].form) ? SCOLS_FL_RIGHT : 0) |
-			    (cols[i].cut ? SCOLS_FL_TRUNC : 0);
+			    (cols[i].give == CUT ? SCOLS_FL_TRUNC : 0) |
+			    (cols[i].give == WRAP ? SCOLS_FL_WRAP : 0);
 
-		if (!scols_table_new_column(t, cols[i].header, cols[i].cut ? 0.2 : 0, flags))
+		if (!scols_table_new_column(
+			    t, cols[i].header, cols[i].give == WHOLE ? 0 : 0.2, flags))
 			return err_new(-ENOMEM);
 	}
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -234,10 +236,10 @@ int show_seen(struct cli *c, const json_t *reply)
 int show_made(struct cli *c, const json_t *reply, const char *done)
 {
 	static const struct column cols[] = {
-		{ "record", "record", FORM_ID, false, false },
-		{ "place", "place", FORM_TEXT, false, false },
-		{ "change", "change", FORM_TEXT, false, false },
-		{ "text", "note", FORM_TEXT, false, false },
+		{ "record", "record", FORM_ID, WHOLE, false },
+		{ "place", "place", FORM_TEXT, WHOLE, false },
+		{ "change", "change", FORM_TEXT, WHOLE, false },
+		{ "text", "note", FORM_TEXT, WHOLE, false },
 	};
 	const json_t *made = json_object_get(reply, "made");
 

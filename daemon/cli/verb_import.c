@@ -233,21 +233,21 @@ static json_t *report_json(struct import *im)
 static int report_tables(struct cli *c, const json_t *report)
 {
 	static const struct column files[] = {
-		{ "name", "FILE", FORM_TEXT, false, false },
-		{ "table", "TABLE", FORM_TEXT, false, false },
-		{ "rows", "ROWS", FORM_NUMBER, false, false },
-		{ "problem", "NOTE", FORM_TEXT, true, false },
+		{ "name", "FILE", FORM_TEXT, WHOLE, false },
+		{ "table", "TABLE", FORM_TEXT, WHOLE, false },
+		{ "rows", "ROWS", FORM_NUMBER, WHOLE, false },
+		{ "problem", "NOTE", FORM_TEXT, WRAP, false },
 	};
 	static const struct column faults[] = {
-		{ "rule", "RULE", FORM_TEXT, false, false },
-		{ "rows", "ROWS", FORM_NUMBER, false, false },
-		{ "text", "WHAT", FORM_TEXT, true, false },
-		{ "first", "FIRST", FORM_FIRST, false, false },
+		{ "rule", "RULE", FORM_TEXT, WHOLE, false },
+		{ "rows", "ROWS", FORM_NUMBER, WHOLE, false },
+		{ "text", "WHAT", FORM_TEXT, WRAP, false },
+		{ "first", "FIRST", FORM_FIRST, WHOLE, false },
 	};
 	static const struct column unsent[] = {
-		{ "file", "FILE", FORM_TEXT, false, false },
-		{ "line", "LINE", FORM_NUMBER, false, false },
-		{ "problem", "NOT IMPORTED", FORM_TEXT, true, false },
+		{ "file", "FILE", FORM_TEXT, WHOLE, false },
+		{ "line", "LINE", FORM_NUMBER, WHOLE, false },
+		{ "problem", "NOT IMPORTED", FORM_TEXT, WRAP, false },
 	};
 	int rc = show_table(c, report, "files", "no files", files, COUNT(files));
 

@@ -67,17 +67,17 @@ static struct ctl_request move_request(struct cli *c)
 }
 
 static const struct column cols[] = {
-	{ "record", "RECORD", FORM_ID, false, false },
-	{ "alias", "ALIAS", FORM_TEXT, true, false },
-	{ "from", "FROM", FORM_TEXT, false, false },
-	{ "to", "TO", FORM_TEXT, false, false },
-	{ "state", "STATE", FORM_TEXT, false, true },
-	{ "reason", "REASON", FORM_TEXT, false, false },
-	{ "held", "HELD", FORM_NUMBER, false, false },
-	{ "of", "OF", FORM_NUMBER, false, false },
-	{ "since_ms", "SINCE", FORM_WHEN, false, false },
-	{ "waits_for", "WAITS FOR", FORM_TEXT, true, false },
-	{ "worker", "WORKER", FORM_TEXT, true, false },
+	{ "record", "RECORD", FORM_ID, WHOLE, false },
+	{ "alias", "ALIAS", FORM_TEXT, CUT, false },
+	{ "from", "FROM", FORM_TEXT, WHOLE, false },
+	{ "to", "TO", FORM_TEXT, WHOLE, false },
+	{ "state", "STATE", FORM_TEXT, WHOLE, true },
+	{ "reason", "REASON", FORM_TEXT, WHOLE, false },
+	{ "held", "HELD", FORM_NUMBER, WHOLE, false },
+	{ "of", "OF", FORM_NUMBER, WHOLE, false },
+	{ "since_ms", "SINCE", FORM_WHEN, WHOLE, false },
+	{ "waits_for", "WAITS FOR", FORM_TEXT, WRAP, false },
+	{ "worker", "WORKER", FORM_TEXT, CUT, false },
 };
 
 /* One that changes something: say what was done, and how the move stands. */
@@ -181,19 +181,19 @@ static int follow_line(void *ctx, const struct reply_head *h)
 int verb_move_show(struct cli *c)
 {
 	static const struct column block[] = {
-		{ "record", "record", FORM_ID, false, false },
-		{ "alias", "alias", FORM_TEXT, false, false },
-		{ "term", "term", FORM_NUMBER, false, false },
-		{ "from", "from", FORM_TEXT, false, false },
-		{ "to", "to", FORM_TEXT, false, false },
-		{ "state", "state", FORM_TEXT, false, true },
-		{ "reason", "reason", FORM_TEXT, false, false },
-		{ "code", "code", FORM_TEXT, false, false },
-		{ "held", "held", FORM_NUMBER, false, false },
-		{ "of", "of", FORM_NUMBER, false, false },
-		{ "since_ms", "since", FORM_WHEN, false, false },
-		{ "waits_for", "waits for", FORM_TEXT, false, false },
-		{ "worker", "worker", FORM_TEXT, false, false },
+		{ "record", "record", FORM_ID, WHOLE, false },
+		{ "alias", "alias", FORM_TEXT, WHOLE, false },
+		{ "term", "term", FORM_NUMBER, WHOLE, false },
+		{ "from", "from", FORM_TEXT, WHOLE, false },
+		{ "to", "to", FORM_TEXT, WHOLE, false },
+		{ "state", "state", FORM_TEXT, WHOLE, true },
+		{ "reason", "reason", FORM_TEXT, WHOLE, false },
+		{ "code", "code", FORM_TEXT, WHOLE, false },
+		{ "held", "held", FORM_NUMBER, WHOLE, false },
+		{ "of", "of", FORM_NUMBER, WHOLE, false },
+		{ "since_ms", "since", FORM_WHEN, WHOLE, false },
+		{ "waits_for", "waits for", FORM_TEXT, WHOLE, false },
+		{ "worker", "worker", FORM_TEXT, WHOLE, false },
 	};
 	struct ctl_request r = move_request(c);
 	json_t *reply CLEANUP(json_drop) = NULL;

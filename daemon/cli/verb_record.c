@@ -38,19 +38,19 @@ static int paging(const struct cli *c, struct ctl_request *r)
 int verb_record_list(struct cli *c)
 {
 	static const struct column cols[] = {
-		{ "record", "RECORD", FORM_ID, false, false },
-		{ "alias", "ALIAS", FORM_TEXT, true, false },
-		{ "born", "BORN", FORM_TEXT, false, false },
-		{ "sex", "SEX", FORM_TEXT, false, false },
-		{ "custody", "CUSTODY", FORM_TEXT, false, true },
-		{ "custodian", "CUSTODIAN", FORM_TEXT, true, false },
-		{ "episode_from", "FROM", FORM_TEXT, false, false },
-		{ "episode_to", "TO", FORM_TEXT, false, false },
-		{ "episode_rec", "REC", FORM_TEXT, false, false },
-		{ "legal_status", "LS", FORM_TEXT, false, false },
-		{ "changes", "CHANGES", FORM_NUMBER, false, false },
-		{ "entries", "ENTRIES", FORM_NUMBER, false, false },
-		{ "faults", "FAULTS", FORM_NUMBER, false, false },
+		{ "record", "RECORD", FORM_ID, WHOLE, false },
+		{ "alias", "ALIAS", FORM_TEXT, CUT, false },
+		{ "born", "BORN", FORM_TEXT, WHOLE, false },
+		{ "sex", "SEX", FORM_TEXT, WHOLE, false },
+		{ "custody", "CUSTODY", FORM_TEXT, WHOLE, true },
+		{ "custodian", "CUSTODIAN", FORM_TEXT, CUT, false },
+		{ "episode_from", "FROM", FORM_TEXT, WHOLE, false },
+		{ "episode_to", "TO", FORM_TEXT, WHOLE, false },
+		{ "episode_rec", "REC", FORM_TEXT, WHOLE, false },
+		{ "legal_status", "LS", FORM_TEXT, WHOLE, false },
+		{ "changes", "CHANGES", FORM_NUMBER, WHOLE, false },
+		{ "entries", "ENTRIES", FORM_NUMBER, WHOLE, false },
+		{ "faults", "FAULTS", FORM_NUMBER, WHOLE, false },
 	};
 	struct ctl_request r = ask_request(c);
 	json_t *reply CLEANUP(json_drop) = NULL;
@@ -70,22 +70,22 @@ int verb_record_list(struct cli *c)
 }
 
 static const struct column circle_cols[] = {
-	{ "name", "NAME", FORM_TEXT, false, false },
-	{ "region", "REGION", FORM_ID, false, false },
-	{ "role", "ROLE", FORM_TEXT, false, true },
-	{ "guardian", "GUARDIAN", FORM_FLAG, false, false },
-	{ "changes", "CHANGES", FORM_NUMBER, false, false },
-	{ "heard", "HEARD", FORM_TEXT, true, false },
+	{ "name", "NAME", FORM_TEXT, WHOLE, false },
+	{ "region", "REGION", FORM_ID, WHOLE, false },
+	{ "role", "ROLE", FORM_TEXT, WHOLE, true },
+	{ "guardian", "GUARDIAN", FORM_FLAG, WHOLE, false },
+	{ "changes", "CHANGES", FORM_NUMBER, WHOLE, false },
+	{ "heard", "HEARD", FORM_TEXT, CUT, false },
 };
 static const struct column custody_cols[] = {
-	{ "term", "TERM", FORM_NUMBER, false, false },
-	{ "name", "NAME", FORM_TEXT, false, false },
-	{ "region", "REGION", FORM_ID, false, false },
-	{ "from", "FROM", FORM_TEXT, false, false },
-	{ "to", "TO", FORM_TEXT, false, false },
-	{ "acting", "ACTING", FORM_FLAG, false, false },
-	{ "how", "HOW", FORM_TEXT, true, false },
-	{ "worker", "WORKER", FORM_TEXT, true, false },
+	{ "term", "TERM", FORM_NUMBER, WHOLE, false },
+	{ "name", "NAME", FORM_TEXT, WHOLE, false },
+	{ "region", "REGION", FORM_ID, WHOLE, false },
+	{ "from", "FROM", FORM_TEXT, WHOLE, false },
+	{ "to", "TO", FORM_TEXT, WHOLE, false },
+	{ "acting", "ACTING", FORM_FLAG, WHOLE, false },
+	{ "how", "HOW", FORM_TEXT, WRAP, false },
+	{ "worker", "WORKER", FORM_TEXT, CUT, false },
 };
 
 /* One heading and its table, when there is one. */
@@ -101,23 +101,23 @@ static int part(struct cli *c, const json_t *reply, const char *key, const struc
 int verb_record_show(struct cli *c)
 {
 	static const struct column cols[] = {
-		{ "record", "record", FORM_ID, false, false },
-		{ "alias", "alias", FORM_TEXT, false, false },
-		{ "born", "born", FORM_TEXT, false, false },
-		{ "sex", "sex", FORM_TEXT, false, false },
-		{ "custodian", "custodian", FORM_TEXT, false, false },
-		{ "custody", "custody", FORM_TEXT, false, true },
-		{ "role", "our role", FORM_TEXT, false, false },
-		{ "episode_from", "episode from", FORM_TEXT, false, false },
-		{ "episode_to", "episode to", FORM_TEXT, false, false },
-		{ "episode_rec", "ended with", FORM_TEXT, false, false },
-		{ "legal_status", "legal status", FORM_TEXT, false, false },
-		{ "placement", "placement", FORM_TEXT, false, false },
-		{ "changes", "changes", FORM_NUMBER, false, false },
-		{ "entries", "entries", FORM_NUMBER, false, false },
-		{ "conflicts", "conflicts", FORM_NUMBER, false, false },
-		{ "faults", "faults", FORM_NUMBER, false, false },
-		{ "state_hash", "state hash", FORM_TEXT, false, false },
+		{ "record", "record", FORM_ID, WHOLE, false },
+		{ "alias", "alias", FORM_TEXT, WHOLE, false },
+		{ "born", "born", FORM_TEXT, WHOLE, false },
+		{ "sex", "sex", FORM_TEXT, WHOLE, false },
+		{ "custodian", "custodian", FORM_TEXT, WHOLE, false },
+		{ "custody", "custody", FORM_TEXT, WHOLE, true },
+		{ "role", "our role", FORM_TEXT, WHOLE, false },
+		{ "episode_from", "episode from", FORM_TEXT, WHOLE, false },
+		{ "episode_to", "episode to", FORM_TEXT, WHOLE, false },
+		{ "episode_rec", "ended with", FORM_TEXT, WHOLE, false },
+		{ "legal_status", "legal status", FORM_TEXT, WHOLE, false },
+		{ "placement", "placement", FORM_TEXT, WHOLE, false },
+		{ "changes", "changes", FORM_NUMBER, WHOLE, false },
+		{ "entries", "entries", FORM_NUMBER, WHOLE, false },
+		{ "conflicts", "conflicts", FORM_NUMBER, WHOLE, false },
+		{ "faults", "faults", FORM_NUMBER, WHOLE, false },
+		{ "state_hash", "state hash", FORM_TEXT, WHOLE, false },
 	};
 	struct ctl_request r = record_request(c);
 	json_t *reply CLEANUP(json_drop) = NULL;
@@ -166,16 +166,16 @@ int verb_custody(struct cli *c)
 static int show_full(struct cli *c, const json_t *entries)
 {
 	static const struct column cols[] = {
-		{ "number", "entry", FORM_NUMBER, false, false },
-		{ "date", "date", FORM_TEXT, false, false },
-		{ "kind", "kind", FORM_TEXT, false, false },
-		{ "status", "status", FORM_TEXT, false, true },
-		{ "region", "region", FORM_TEXT, false, false },
-		{ "worker", "worker", FORM_TEXT, false, false },
-		{ "recorded_ms", "recorded", FORM_WHEN, false, false },
-		{ "place", "place", FORM_TEXT, false, false },
-		{ "faults", "faults", FORM_LIST, false, false },
-		{ "title", "title", FORM_TEXT, false, false },
+		{ "number", "entry", FORM_NUMBER, WHOLE, false },
+		{ "date", "date", FORM_TEXT, WHOLE, false },
+		{ "kind", "kind", FORM_TEXT, WHOLE, false },
+		{ "status", "status", FORM_TEXT, WHOLE, true },
+		{ "region", "region", FORM_TEXT, WHOLE, false },
+		{ "worker", "worker", FORM_TEXT, WHOLE, false },
+		{ "recorded_ms", "recorded", FORM_WHEN, WHOLE, false },
+		{ "place", "place", FORM_TEXT, WHOLE, false },
+		{ "faults", "faults", FORM_LIST, WHOLE, false },
+		{ "title", "title", FORM_TEXT, WHOLE, false },
 	};
 
 	for (size_t i = 0; i < json_array_size(entries); i++) {
@@ -218,14 +218,14 @@ static int add_what(const json_t *entries)
 int verb_record_timeline(struct cli *c)
 {
 	static const struct column cols[] = {
-		{ "number", "N", FORM_NUMBER, false, false },
-		{ "date", "DATE", FORM_TEXT, false, false },
-		{ "kind", "KIND", FORM_TEXT, false, false },
-		{ "what", "WHAT", FORM_TEXT, true, false },
-		{ "faults", "FAULTS", FORM_LIST, true, false },
-		{ "region", "REGION", FORM_TEXT, false, false },
-		{ "worker", "WORKER", FORM_TEXT, true, false },
-		{ "status", "STATUS", FORM_TEXT, false, true },
+		{ "number", "N", FORM_NUMBER, WHOLE, false },
+		{ "date", "DATE", FORM_TEXT, WHOLE, false },
+		{ "kind", "KIND", FORM_TEXT, WHOLE, false },
+		{ "what", "WHAT", FORM_TEXT, CUT, false },
+		{ "faults", "FAULTS", FORM_LIST, CUT, false },
+		{ "region", "REGION", FORM_TEXT, WHOLE, false },
+		{ "worker", "WORKER", FORM_TEXT, CUT, false },
+		{ "status", "STATUS", FORM_TEXT, WHOLE, true },
 	};
 	struct ctl_request r = record_request(c);
 	json_t *reply CLEANUP(json_drop) = NULL, *entries;
