@@ -122,7 +122,9 @@ int host_count(struct host *h)
 		return err_up(r);
 
 	h->figures_at = host_now();
-	h->figures.store_bytes = s.used_bytes + s.keys_used_bytes;
+	/* The fuller one of the two decides; each may have the whole map size. */
+	h->figures.store_bytes =
+		s.used_bytes > s.keys_used_bytes ? s.used_bytes : s.keys_used_bytes;
 	h->figures.store_map_bytes = s.map_size;
 	h->figures.disk_free_bytes = s.disk_free_bytes;
 	h->figures.commits = s.commits;

@@ -83,7 +83,7 @@ struct host {
 	msec breaks[BREAKS_MAX]; /* when turns broke, a ring */
 	size_t n_breaks;
 	msec held_until; /* after a lost turn neither links nor ticks come before */
-	unsigned losses; /* lost turns since the last good one that wrote */
+	unsigned losses; /* lost turns without a quiet minute between them */
 };
 
 /* ---- host.c: keys, store and node ---- */

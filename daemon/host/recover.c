@@ -18,6 +18,7 @@
 #define MINUTE         60000
 #define HOLD_MS        1000 /* doubled with every loss in a row */
 #define HOLD_DOUBLINGS 6
+#define QUIET_MS       60000
 
 /* ---- A new node ---- */
 
@@ -44,12 +45,16 @@ static int make(struct host *h, struct why *why)
 }
 
 /* A store that is full makes every turn fail that peers or time bring: they come back slowly.
- */
+ * Small turns may still fit in between, so it is quiet that ends it, not success. */
 static void hold(struct host *h)
 {
-	const unsigned doublings = h->losses < HOLD_DOUBLINGS ? h->losses : HOLD_DOUBLINGS;
+	const msec now = host_now();
+	unsigned doublings;
 
-	h->held_until = host_now() + ((msec)HOLD_MS << doublings);
+	if (now > h->held_until + QUIET_MS)
+		h->losses = 0;
+	doublings = h->losses < HOLD_DOUBLINGS ? h->losses : HOLD_DOUBLINGS;
+	h->held_until = now + ((msec)HOLD_MS << doublings);
 	h->losses++;
 }
 

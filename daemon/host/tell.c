@@ -35,8 +35,8 @@ static const struct row {
 			       "91e4b8c07a6d4f3c8b2f5d0e6a7c1943" },
 	[TELL_STORES]      = { LOG_DEBUG,   "stores {changes}[ of {record}][ from {peer}]", NULL },
 	[TELL_WANTS]       = { LOG_DEBUG,   "wants {record}[ from {peer}]", NULL },
-	[TELL_HAS]         = { LOG_INFO,    "has what it wanted of {record}: {changes} held", NULL },
-	[TELL_MAKES]       = { LOG_INFO,    "makes {record}", NULL },
+	[TELL_HAS]         = { LOG_DEBUG,   "has what it wanted of {record}: {changes} held", NULL },
+	[TELL_MAKES]       = { LOG_DEBUG,   "makes {record}", NULL },
 	[TELL_OFFERS]      = { LOG_NOTICE,  "offers {record}[ to {peer}]: stays responsible until the release",
 			       "2f7b9a1e4c8d4056b3e1a9f08d6c5e27" },
 	[TELL_WITHDRAWS]   = { LOG_NOTICE,  "withdraws the offer of {record}[ to {peer}]",
@@ -62,7 +62,7 @@ static const struct row {
 			       "17d9e0b4f2a8436c95c7b1e3d6f8a05d" },
 	[TELL_ADDS_PEER]   = { LOG_NOTICE,  "trusts {peer} from now on[: {text}]",
 			       "e93a5c7b1d0f4286ae8c4d6f2b0e7195" },
-	[TELL_ADMITS]      = { LOG_INFO,    "admits {text}[ to {record}]", NULL },
+	[TELL_ADMITS]      = { LOG_DEBUG,   "admits {text}[ to {record}]", NULL },
 };
 /* clang-format on */
 

@@ -194,7 +194,6 @@ static int commit(struct host *h, enum outcome *ret)
 
 	h->figures_at = 0;
 	if (r == 0) {
-		h->losses = 0;
 		*ret = OUTCOME_DONE;
 		return 0;
 	}

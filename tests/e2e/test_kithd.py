@@ -18,8 +18,10 @@ import unittest
 
 import region as kith
 from control_client import Client, Problem
+from kithformat import record_pb
 
 SOURCE = os.path.join(kith.HERE, '..', '..')
+WHO = {'worker': 'jo', 'role': 'social worker'}
 
 
 def said(daemon):
@@ -116,12 +118,12 @@ class Life(Base):
         made = []
         for i in range(5):
             with north.client() as c:
-                replies = c.ask(verb='record new', worker='jo', role='admin')
+                replies = c.ask(verb='record new', **WHO)
             made.append(replies[-1].made.record)
             north.kill()
             north.start_kithd()
             with north.client() as c:
-                held = [v.record for r in c.ask(verb='record list', worker='jo', role='admin')
+                held = [v.record for r in c.ask(verb='record list', **WHO)
                         for v in r.records]
             self.assertEqual(sorted(held), sorted(made), f'after restart {i + 1}')
 
@@ -324,6 +326,54 @@ class Links(Base):
             north.wait_live(south, 60)
             south.wait_live(north, 60)
         self.assertEqual(north.stop(), (0, 0))
+
+
+class Full(Base):
+    def fill(self, region, requests):
+        """A record with some 40 kB for each request."""
+        words = [record_pb.Entry(kind=1, title='zebra', text=os.urandom(3000).hex())
+                 for _ in range(7)]
+        with region.client() as c:
+            record = c.ask(verb='record new', **WHO)[-1].made.record
+            for _ in range(requests):
+                c.ask(verb='record append', record=record, entries=words, **WHO)
+        return record
+
+    def test_a_full_store_refuses_what_is_new_and_shows_what_it_has(self):
+        north = self.region(options='map_size = 1MiB').start_kithd()
+        with self.assertRaises(Problem) as caught:
+            self.fill(north, 100)
+        self.assertEqual(caught.exception.problem.name, 'disk-full')
+        with north.client() as c:
+            held = c.ask(verb='record list', **WHO)[0].records
+        self.assertEqual(len(held), 1)
+        self.assertIn('full', north.status().state)
+        self.assertEqual(north.stop_kithd(), 0)
+
+    def test_a_store_that_fills_while_it_receives_goes_on_and_completes_with_more_room(self):
+        north = self.region().start()
+        south = self.f.region('south', options='map_size = 1MiB').start()
+        kith.introduce(north, south)
+        record = self.fill(north, 40)
+        with north.client() as c:
+            c.ask(verb='move offer', record=record, peer='south', code=1, **WHO)
+        south.kithd.wait_line('the turn does not fit', 30)
+        south.kithd.wait_line('in session', 30, len(south.kithd.lines))
+        self.assertEqual(south.status().name, 'south')
+        self.assertNotEqual(self.state_of(south), 'complete')
+
+        south.options = ''
+        south.write_config()
+        south.restart()
+        kith.wait_for(lambda: self.state_of(south) == 'complete', 60, 'the record is complete')
+        for region in (north, south):
+            text = '\n'.join(region.past + region.kithd.lines + region.link.lines)
+            self.assertNotIn('zebra', text)
+
+    def state_of(self, region):
+        with region.client() as c:
+            moves = [m for r in c.ask(verb='move list', **WHO) for m in r.moves]
+        return moves[0].state if moves else None
 
 
 class Catalog(unittest.TestCase):
