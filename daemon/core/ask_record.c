@@ -499,7 +499,7 @@ static int view_entry(
 	char author[ID_TEXT_LEN], incarnation[ID_TEXT_LEN];
 
 	*ret = (struct ctl_entry){ .number = number,
-		.recorded_ms = c->clock >> 16,
+		.recorded_ms = c->body.clock >> 16,
 		.date = e->has_effective ? text_of_date(ar, e->effective) : NULL,
 		.kind = kind_name(ar, e),
 		.title = title_of(ar, e),
