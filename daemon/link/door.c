@@ -69,6 +69,7 @@ void door_events(struct hub *h)
 static void caller_shut(struct hub *h, struct caller *c)
 {
 	c->shut = true;
+	c->parting = 0;
 	c->link = NULL;
 	door_events(h);
 	if (!c->left)
@@ -97,8 +98,15 @@ void door_drop(struct hub *h, struct link *l)
 	routing_drop(h, l->accepted.routing);
 	while (c && c->link != l)
 		c = c->next;
-	if (c)
+	if (!c)
+		return;
+	if (!l->gently) {
 		caller_shut(h, c);
+		return;
+	}
+	c->shut = true;
+	c->link = NULL;
+	c->parting = h->now + PARTING;
 }
 
 /* ---- Opening and closing ---- */
@@ -359,6 +367,8 @@ static int sweep_one(struct hub *h, struct caller *c, bool more, bool *ret_gone)
 		*ret_gone = true;
 		return c->link ? link_end(h, c->link, CLOSED_BY_PEER) : 0;
 	}
+	if (c->parting && h->now >= c->parting)
+		caller_shut(h, c);
 	if (!c->link && !c->shut && h->now >= c->since + HELLO_WAIT) {
 		log_say(LOG_NOTICE, "dropped a connection that said nothing for %d s",
 			HELLO_WAIT / 1000);

@@ -25,6 +25,7 @@
 #define CONNECT_WAIT     10000 /* ms, as all times here */
 #define HANDSHAKE_WAIT   5000
 #define HELLO_WAIT       15000 /* from being accepted to the first frame */
+#define PARTING          250   /* for the last frames of a link that kithd drops */
 #define ROUTING_LEN      5     /* as ZeroMQ makes them: a zero and a number */
 #define DROPPED_MAX      64
 
@@ -49,7 +50,8 @@ struct link {
 	struct out_frame *out, **out_end;
 	size_t out_bytes;
 	bool dialled;
-	struct { /* if dialled */
+	bool gently; /* let what was sent go out before it is closed */
+	struct {     /* if dialled */
 		void *dealer, *events;
 		char endpoint[ENDPOINT_MAX];
 		bool connected;
@@ -68,6 +70,7 @@ struct caller {
 	msec since;
 	struct link *link; /* NULL: has said nothing yet, or its link was dropped */
 	bool shut;         /* we ended it: hear nothing more from it */
+	msec parting;      /* and shut its connection then; 0: it is */
 	bool left;
 	unsigned turns; /* since it left: its last frames may still be in ZeroMQ's pipe */
 };
@@ -148,6 +151,8 @@ MUST_USE void *socket_new(struct hub *h, int type, const char *endpoint, bool se
 	const struct pubkey *server_key);
 /* The events in .mask as messages on a socket of their own. */
 MUST_USE void *socket_events(struct hub *h, void *socket, int mask);
+/* How long what was sent may still go out after the close; not at all unless asked for. */
+void socket_linger(void *socket, int ms);
 void socket_close(void **socket, void **events);
 /* The next event. 1: there is one; 0: none. */
 int socket_event(void *events, uint16_t *ret_event, int32_t *ret_value);

@@ -124,7 +124,10 @@ static int drop(struct hub *h, const struct link_frame *f)
 		memcpy(reason, f->reason.at, f->reason.len);
 		reason[f->reason.len] = '\0';
 	}
-	return l ? link_end(h, l, reason) : 0;
+	if (!l)
+		return 0;
+	l->gently = true; /* its last frame says why */
+	return link_end(h, l, reason);
 }
 
 static int obey(struct hub *h, const struct link_frame *f)

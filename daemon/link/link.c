@@ -84,6 +84,8 @@ void link_forget(struct hub *h, struct link *l)
 		return;
 	l->state = LINK_ENDED;
 	out_drop(l);
+	if (l->dialled && l->gently)
+		socket_linger(l->dial.dealer, PARTING);
 	if (l->dialled)
 		socket_close(&l->dial.dealer, &l->dial.events);
 	else

@@ -133,6 +133,8 @@ static void watch_door(struct hub *h, struct polls *p)
 	for (const struct caller *c = h->door.callers; c && !behind; c = c->next) {
 		if (c->left)
 			until(p, h->now);
+		else if (c->parting)
+			until(p, c->parting);
 		else if (!c->link && !c->shut)
 			until(p, c->since + HELLO_WAIT);
 	}

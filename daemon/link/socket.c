@@ -96,6 +96,12 @@ void *socket_events(struct hub *h, void *socket, int mask)
 	return events;
 }
 
+void socket_linger(void *socket, int ms)
+{
+	if (socket)
+		(void)set(socket, ZMQ_LINGER, ms);
+}
+
 void socket_close(void **socket, void **events)
 {
 	if (*socket && *events)

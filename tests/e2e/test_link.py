@@ -29,6 +29,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BIN = os.environ.get("KITH_BIN", os.path.join(ROOT, "build", "debug"))
 WAIT = 20  # seconds for what must come
 FRAME_MAX = 262144
+LISTEN = "tcp://127.0.0.1:*"
 RSS_MAX = (48 if os.path.basename(BIN) in ("debug", "release") else 192) << 20  # bytes
 
 
@@ -85,10 +86,11 @@ class Side:
         self.heard = []
         os.unlink(f"{self.dir}/s")
 
-    def start_link(self):
+    def start_link(self, descriptors=1024):
         with open(f"{self.dir}/log", "ab") as log:
-            self.link = subprocess.Popen([f"{BIN}/kith-link", "--config", f"{self.dir}/conf"],
-                                         stderr=log)
+            self.link = subprocess.Popen(
+                ["prlimit", f"--nofile={descriptors}",
+                 f"{BIN}/kith-link", "--config", f"{self.dir}/conf"], stderr=log)
 
     def meet(self):
         """Wait for kith-link to connect; what it says first."""
@@ -157,7 +159,7 @@ class Side:
             key = (keys or {}).get(o, o.key.public)
             peers.append(LINK.LinkPeer(region=o.region, curve_keys=[key], endpoint=o.endpoint,
                                        dial_key=key))
-        where = (self.endpoint or "tcp://127.0.0.1:*") if listen else ""
+        where = (self.endpoint or LISTEN) if listen else ""
         self.say(peers=LINK.LinkPeers(peers=peers, listen=where))
         if listen and not self.endpoint:
             self.endpoint = self.expect("ready").listening
@@ -182,6 +184,7 @@ class Raw:
         self.s = CTX.socket(zmq.DEALER)
         self.s.linger = 0
         self.s.reconnect_ivl = -1
+        self.s.sndhwm = 4
         self.s.rcvtimeo = self.s.sndtimeo = WAIT * 1000
         if identity:
             self.s.setsockopt(zmq.ROUTING_ID, identity)
@@ -276,7 +279,7 @@ def region_that_is_not_a_peer_is_refused():
     down = a.expect("down", link=1)
     assert "does not know our key" in down.reason, down.reason
     # And once it is one it comes in: the list is asked each time.
-    b.say(peers=LINK.LinkPeers(listen="tcp://127.0.0.1:*", peers=[
+    b.say(peers=LINK.LinkPeers(listen=LISTEN, peers=[
         LINK.LinkPeer(region=a.region, curve_keys=[Key().public, a.key.public])]))
     link(a, b, 3)
 
@@ -304,7 +307,7 @@ def dial_that_nobody_answers_says_so():
 def dropping_one_link_leaves_the_others():
     a, b, la, lb = pair()
     c = side("c")
-    b.say(peers=LINK.LinkPeers(listen="tcp://127.0.0.1:*", peers=[
+    b.say(peers=LINK.LinkPeers(listen=LISTEN, peers=[
         LINK.LinkPeer(region=s.region, curve_keys=[s.key.public]) for s in (a, c)]))
     c.peers(b)
     lc, lbc = link(c, b)
@@ -327,31 +330,49 @@ def dropping_a_dialled_link_closes_it_at_the_other_end():
 
 def peer_that_is_no_peer_any_more_loses_its_links():
     a, b, la, lb = pair()
-    b.say(peers=LINK.LinkPeers(listen="tcp://127.0.0.1:*"))
+    b.say(peers=LINK.LinkPeers(listen=LISTEN))
     assert "no peer any more" in b.expect("down", link=lb).reason
     a.expect("down", link=la)
     a.dial(b, 3)
     assert "does not know our key" in a.expect("down", link=3).reason
 
 
-def last_frames_before_a_close_are_delivered():
+def frame_that_says_why_arrives_before_the_drop():
     a, b, la, lb = pair()
     for i in range(10):
-        b.send(lb, b"bye %d" % i)
-    for i in range(10):
-        assert a.expect("received", link=la).frame == b"bye %d" % i
-    raw = Raw(b)
-    b.say(peers=LINK.LinkPeers(listen="tcp://127.0.0.1:*", peers=[
-        LINK.LinkPeer(region=s.region, curve_keys=[s.key.public]) for s in (a, raw)]))
-    raw.connect().until(zmq.EVENT_HANDSHAKE_SUCCEEDED)
-    for i in range(10):
-        raw.s.send(b"%d" % i)
-    raw.s.linger = 5000
+        b.send(lb, b"error %d" % i)
+        b.say(drop=LINK.LinkDrop(link=lb))
+        assert a.expect("received", link=la).frame == b"error %d" % i
+        a.expect("down", link=la)
+        la, lb = link(a, b, 4 * i + 3)
+        a.send(la, b"error %d" % i)
+        a.say(drop=LINK.LinkDrop(link=la))
+        assert b.expect("received", link=lb).frame == b"error %d" % i
+        b.expect("down", link=lb)
+        la, lb = link(a, b, 4 * i + 5)
+
+
+def last_frames_before_a_close_are_delivered():
+    """The reader is stopped, so that it meets frames and the end of the connection at once."""
+    b, raw = raw_peer()
     raw.close()
-    up = b.expect("up", region=raw.region)
+    frames = [bytes([i]) * 200000 for i in range(8)]
     for i in range(10):
-        assert b.expect("received", link=up.link).frame == b"%d" % i
-    b.expect("down", link=up.link)
+        raw = Raw(b, key=raw.key)
+        raw.connect().until(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        raw.s.send(b"hello")
+        n = b.expect("up").link
+        b.link.send_signal(signal.SIGSTOP)
+        for f in frames:
+            raw.s.send(f)
+        raw.s.linger = WAIT * 1000
+        raw.close()
+        b.link.send_signal(signal.SIGCONT)
+        assert b.expect("received", link=n).frame == b"hello"
+        for f in frames:
+            assert b.expect("received", link=n).frame == f
+        b.expect("down", link=n)
+        assert not b.heard, b.heard
 
 
 def raw_peer():
@@ -555,6 +576,25 @@ def peer_that_does_not_take_its_frames_is_dropped_as_slow():
     assert 4 <= n <= sent, (n, sent)
 
 
+def peer_is_held_back_while_kithd_does_not_read():
+    b, raw = raw_peer()
+    raw.s.send(b"hello")
+    n = b.expect("up", region=raw.region).link
+    raw.s.sndtimeo = 2000  # longer than this nothing moves
+    frame = bytes(FRAME_MAX)
+    for sent in range(1000):
+        try:
+            raw.s.send(frame)
+        except zmq.Again:
+            break
+    assert 20 < sent < 400, sent
+    assert rss(b.link) < RSS_MAX, rss(b.link)
+    assert b.expect("received", link=n).frame == b"hello"
+    for _ in range(sent):
+        assert b.expect("received", link=n).frame == frame
+    raw.close()
+
+
 def slow_reader_gets_everything_when_it_reads_in_the_end():
     a, b, la, lb = pair()
     frames = [struct.pack(">I", i) + secrets.token_bytes(200000) for i in range(60)]
@@ -568,7 +608,7 @@ def slow_reader_gets_everything_when_it_reads_in_the_end():
 
 def key_that_is_replaced_must_be_the_named_one():
     a, b, la, lb = pair()
-    b.say(peers=LINK.LinkPeers(listen="tcp://127.0.0.1:*", peers=[
+    b.say(peers=LINK.LinkPeers(listen=LISTEN, peers=[
         LINK.LinkPeer(region=a.region, curve_keys=[Key().public])]))
     assert "key has changed" in b.expect("down", link=lb).reason
     a.expect("down", link=la)
@@ -612,6 +652,73 @@ def strangers_bytes_disturb_nobody():
     assert b.expect("received", link=lb).frame == b"still"
     assert rss(b.link) < RSS_MAX
     assert not b.heard
+
+
+def strangers_who_take_every_descriptor_do_not_end_a_link():
+    a, b = side("a"), Side("b")
+    SIDES.append(b)
+    b.start_kithd()
+    b.start_link(descriptors=64)
+    b.meet()
+    b.peers(a, listen=True)
+    a.peers(b)
+    la, lb = link(a, b)
+    host, port = b.endpoint.removeprefix("tcp://").rsplit(":", 1)
+    crowd = [socket.create_connection((host, int(port)), WAIT) for _ in range(100)]
+    while len(os.listdir(f"/proc/{b.link.pid}/fd")) < 64:
+        os.sched_yield()
+    a.send(la, b"still")
+    assert b.expect("received", link=lb).frame == b"still"
+    # Not even its own kithd's wish to dial can be met, and that is said.
+    b.say(peers=LINK.LinkPeers(listen=LISTEN, peers=[LINK.LinkPeer(
+        region=a.region, curve_keys=[a.key.public], endpoint=b.endpoint,
+        dial_key=b.key.public)]))
+    b.dial(a, 1)
+    assert "too many sockets" in b.expect("down", link=1).reason
+    for s in crowd:
+        s.close()
+    a.send(la, b"and now")
+    assert b.expect("received", link=lb).frame == b"and now"
+    b.expect("down", link=dial_until_up(b, a))
+
+
+def dial_until_up(a, b):
+    """a dials b (itself, here, whom it does not let in) until descriptors are free again."""
+    for number in range(3, 2001, 2):
+        a.dial(b, number)
+        down = a.expect("down", link=number)
+        if "does not know our key" in down.reason:
+            a.heard.append(LINK.LinkFrame(down=down))
+            return number
+    raise AssertionError(down.reason)
+
+
+def links_that_come_and_go_under_load_stay_apart():
+    a, b, c = side("a"), side("b"), side("c")
+    b.say(peers=LINK.LinkPeers(listen=LISTEN, peers=[
+        LINK.LinkPeer(region=s.region, curve_keys=[s.key.public]) for s in (a, c)]))
+    b.endpoint = b.expect("ready").listening
+    a.peers(b)
+    c.peers(b)
+    lc, lbc = link(c, b)
+    for i in range(40):
+        la, lb = link(a, b, 2 * i + 1)
+        for n in range(8):
+            c.send(lc, b"c %d %d" % (i, n))
+            a.send(la, secrets.token_bytes(50000))
+            b.send(lb, secrets.token_bytes(50000))
+        if i % 2:
+            b.say(drop=LINK.LinkDrop(link=lb))
+        else:
+            a.say(drop=LINK.LinkDrop(link=la))
+        a.expect("down", link=la)
+        b.expect("down", link=lb)
+        for n in range(8):
+            assert b.expect("received", link=lbc).frame == b"c %d %d" % (i, n)
+        b.heard.clear()  # what a said before its link went down
+        a.heard.clear()
+    b.send(lbc, b"all the time")
+    assert c.expect("received", link=lc).frame == b"all the time"
 
 
 def wrong_use_has_its_exit_codes():
@@ -669,6 +776,7 @@ TESTS = [
     dropping_one_link_leaves_the_others,
     dropping_a_dialled_link_closes_it_at_the_other_end,
     peer_that_is_no_peer_any_more_loses_its_links,
+    frame_that_says_why_arrives_before_the_drop,
     last_frames_before_a_close_are_delivered,
     frame_over_the_limit_ends_the_link,
     message_of_several_parts_ends_the_link,
@@ -681,11 +789,14 @@ TESTS = [
     kith_link_that_is_killed_is_missed_and_comes_back,
     nonsense_from_kithd_is_left_and_tried_again,
     peer_that_does_not_take_its_frames_is_dropped_as_slow,
+    peer_is_held_back_while_kithd_does_not_read,
     slow_reader_gets_everything_when_it_reads_in_the_end,
     key_that_is_replaced_must_be_the_named_one,
     port_in_use_is_said_and_tried_again,
     sigterm_ends_it_at_once,
     strangers_bytes_disturb_nobody,
+    strangers_who_take_every_descriptor_do_not_end_a_link,
+    links_that_come_and_go_under_load_stay_apart,
     wrong_use_has_its_exit_codes,
     peer_that_says_nothing_is_sent_away,
 ]
