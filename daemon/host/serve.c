@@ -152,6 +152,7 @@ static bool link_opened(void *ctx, uint64_t client, const struct ctl_peercred *c
 	if (host_now() < h->held_until)
 		return false;
 	h->link_client = client;
+	h->news = true;
 	journal_say(LOG_DEBUG, NULL, "kith-link (pid %ld) is there", (long)cred->pid);
 	return true;
 }
@@ -228,6 +229,7 @@ static void link_closed(void *ctx, uint64_t client)
 	if (client != h->link_client)
 		return;
 	h->link_client = 0;
+	h->news = true;
 	journal_say(LOG_INFO, NULL, "kith-link has gone, and all links with it");
 	step(h, &e);
 }
