@@ -283,7 +283,7 @@ install: all
 		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/catalog/kith.catalog || exit 1; done
 	@for f in $(wildcard conf/kithd.conf); do \
 		install -D -m 644 $$f $(DESTDIR)/etc/kith/kithd.conf || exit 1; done
-	@for f in $(wildcard conf/completion/kithctl); do install -D -m 644 $$f \
+	@for f in $(wildcard conf/completion/kithctl.bash); do install -D -m 644 $$f \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kithctl || exit 1; done
 
 clean:

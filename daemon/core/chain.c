@@ -5,6 +5,7 @@
  * links and signatures (P2, P3) is here; what a change means is not.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -118,6 +119,7 @@ static int compose(struct step *s, const struct own_change *o, struct header *h,
 {
 	int r;
 
+	assert(!o->control != !o->body);
 	if (o->control) {
 		h->flags = FLAG_CONTROL;
 		o->control->clock = clock;
@@ -321,11 +323,13 @@ static int keep_fork(struct step *s, const struct checked *k, const struct run *
 	struct chain_row row;
 	struct writer w;
 	size_t room = 8;
+	bool held;
 	int r;
 
 	r = chain_get(s->view, &h->record, &h->at.author, &h->at.incarnation, &row);
-	if (r)
-		return err_odd(r);
+	if (r < 0)
+		return err_up(r);
+	held = r == 0;
 	for (size_t i = at; i < run->n; i++)
 		room += wire_change_size(&run->changes[i]) + 16;
 	proof = arena_alloc(s->arena, room);
@@ -348,7 +352,7 @@ static int keep_fork(struct step *s, const struct checked *k, const struct run *
 	memcpy(key + ID_LEN, h->at.author.b, ID_LEN);
 	memcpy(key + 2 * ID_LEN, h->at.incarnation.b, ID_LEN);
 	r = row_put(s->view, TABLE_FORK, (struct span){ key, sizeof(key) }, writer_span(&w));
-	if (!r && !row.forked) {
+	if (!r && held && !row.forked) {
 		row.forked = true;
 		s->node->forks++;
 		r = chain_put(s->view, &h->record, &h->at.author, &h->at.incarnation, &row);
@@ -404,6 +408,72 @@ static int check_meaning(struct step *s, const struct checked *k, const struct r
 	return 0;
 }
 
+/* A control change that came by its path must be the one that the chain has at its place. */
+static int agrees_with_path(
+	struct step *s, const struct checked *k, size_t from, size_t *ret_at)
+{
+	for (*ret_at = from; *ret_at < k->n; (*ret_at)++) {
+		const struct header *h = &k->headers[*ret_at];
+		struct hash held;
+		int r;
+
+		if (!(h->flags & FLAG_CONTROL))
+			continue;
+		r = control_has(s->view, &h->record, &h->at, &held);
+		if (r < 0)
+			return err_up(r);
+		if (r == 0 && !hash_equal(&held, &k->ids[*ret_at]))
+			return CHAIN_E_FORKED;
+	}
+	return 0;
+}
+
+/* Where a run with a good signature stands: *ret_held of its changes are here, the rest follows
+ * what is here. 0, or why it does not connect. */
+static int connect_run(struct step *s, const struct checked *k, const struct run *run,
+	const struct chain_row *row, size_t *ret_held)
+{
+	size_t at;
+	int r;
+
+	if (row->forked)
+		return CHAIN_E_FORKED;
+	if (k->headers[0].at.seq > row->seq + 1)
+		return CHAIN_E_GAP;
+	r = skip_held(s, k, row, ret_held);
+	if (r == CHAIN_E_FORKED)
+		return keep_fork(s, k, run, *ret_held);
+	if (r)
+		return r;
+	if (*ret_held < k->n && !hash_equal(&k->headers[*ret_held].prev, &row->head))
+		return keep_fork(s, k, run, *ret_held);
+	r = agrees_with_path(s, k, *ret_held, &at);
+	return r == CHAIN_E_FORKED ? keep_fork(s, k, run, at) : r;
+}
+
+static int store_run(struct step *s, const struct checked *k, const struct run *run,
+	size_t held, const struct id *from, struct chain_row *row)
+{
+	const struct affairs *a;
+
+	for (size_t i = held; i < k->n; i++) {
+		const struct header *h = &k->headers[i];
+		int r;
+
+		row->seq = h->at.seq;
+		row->head = k->ids[i];
+		r = store_change(s, h, &k->ids[i], &run->changes[i], row);
+		/* A control change may have changed the circle: look again. */
+		if (!r)
+			r = node_affairs(s, &h->record, &a);
+		if (!r)
+			r = feed_change(s, a, &h->record, &h->at, from);
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}
+
 int chain_take(struct step *s, const struct id *from, const struct run *run,
 	struct id *ret_record, size_t *ret_new)
 {
@@ -431,40 +501,16 @@ int chain_take(struct step *s, const struct id *from, const struct run *run,
 	}
 	r = check_signature(
 		s, &k.headers[k.n - 1], &k.ids[k.n - 1], run->changes[run->n - 1].signature);
-	if (r)
-		return r;
-	if (row.forked)
-		return CHAIN_E_FORKED;
-	if (h->at.seq > row.seq + 1)
-		return CHAIN_E_GAP;
-	r = skip_held(s, &k, &row, &held);
-	if (r == CHAIN_E_FORKED)
-		return keep_fork(s, &k, run, held);
-	if (r)
-		return r;
-	if (held < k.n && !hash_equal(&k.headers[held].prev, &row.head))
-		return keep_fork(s, &k, run, held);
-
-	r = node_affairs(s, &h->record, &a);
-	if (r)
-		return err_up(r);
-	r = check_meaning(s, &k, run, held, a);
-	if (r)
-		return r;
-
-	for (size_t i = held; i < k.n; i++) {
-		row.seq = k.headers[i].at.seq;
-		row.head = k.ids[i];
-		r = store_change(s, &k.headers[i], &k.ids[i], &run->changes[i], &row);
-		if (r)
-			return err_up(r);
-		/* A control change may have changed the circle: look again. */
+	if (!r)
+		r = connect_run(s, &k, run, &row, &held);
+	if (!r)
 		r = node_affairs(s, &h->record, &a);
-		if (!r)
-			r = feed_change(s, a, &h->record, &k.headers[i].at, from);
-		if (r)
-			return err_up(r);
-		(*ret_new)++;
-	}
+	if (!r)
+		r = check_meaning(s, &k, run, held, a);
+	if (!r)
+		r = store_run(s, &k, run, held, from, &row);
+	if (r)
+		return r < 0 ? err_up(r) : r;
+	*ret_new = k.n - held;
 	return *ret_new ? record_count(s, &h->record, *ret_new) : 0;
 }

@@ -483,7 +483,7 @@ int node_new(struct crypto *c, const struct node_keys *keys, const struct node_o
 		r = load_peers(&s);
 	arena_done(&arena);
 	if (r) {
-		n = node_free(n);
+		node_free(n);
 		return r < 0 ? err_up(r) : r;
 	}
 	*ret = n;

@@ -429,6 +429,7 @@ static int update_row(struct step *s, const struct id *record, const struct affa
 {
 	const struct id *self = &s->node->region;
 	struct record_row row, was;
+	uint8_t before[RECORD_ROW_MAX], after[RECORD_ROW_MAX];
 	bool ours = id_equal(&a->custodian, self);
 	int r = record_get(s->view, record, &row);
 
@@ -453,7 +454,8 @@ static int update_row(struct step *s, const struct id *record, const struct affa
 		if (r)
 			return err_up(r);
 	}
-	if (memcmp(&was, &row, sizeof(row)) == 0)
+	if (record_row_write(&was, before) == record_row_write(&row, after) &&
+		memcmp(before, after, record_row_write(&row, after)) == 0)
 		return 0;
 	r = record_put(s->view, record, &row);
 	return r ? err_odd(r) : 0;

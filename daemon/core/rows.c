@@ -345,10 +345,9 @@ int record_get(const struct view *v, const struct id *record, struct record_row 
 	return record_row_read(value, ret) ? 0 : damaged();
 }
 
-int record_put(const struct view *v, const struct id *record, const struct record_row *row)
+size_t record_row_write(const struct record_row *row, uint8_t into[RECORD_ROW_MAX])
 {
-	uint8_t value[96];
-	struct writer w = writer_of(value, sizeof(value));
+	struct writer w = writer_of(into, RECORD_ROW_MAX);
 
 	put_u8(&w, (uint8_t)row->role);
 	put_u8(&w, row->wanted);
@@ -359,7 +358,15 @@ int record_put(const struct view *v, const struct id *record, const struct recor
 	put_bytes(&w, row->offer_to.b, ID_LEN);
 	put_u64(&w, row->since_ms);
 	put_u8(&w, row->complete);
-	return row_put(v, TABLE_RECORD, SPAN_OF(*record), writer_span(&w));
+	return w.len;
+}
+
+int record_put(const struct view *v, const struct id *record, const struct record_row *row)
+{
+	uint8_t value[RECORD_ROW_MAX];
+
+	return row_put(v, TABLE_RECORD, SPAN_OF(*record),
+		(struct span){ value, record_row_write(row, value) });
 }
 
 int share_put(

@@ -96,6 +96,8 @@ struct record_row {
 MUST_USE int record_get(const struct view *v, const struct id *record, struct record_row *ret);
 MUST_USE int record_put(
 	const struct view *v, const struct id *record, const struct record_row *row);
+#define RECORD_ROW_MAX 96
+size_t record_row_write(const struct record_row *row, uint8_t into[RECORD_ROW_MAX]);
 bool record_row_read(struct span value, struct record_row *ret);
 
 /* SHARE: the one probe whether a peer may have a record (P7.9). */
