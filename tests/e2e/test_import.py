@@ -314,7 +314,7 @@ def main():
         unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]))
     failed = len(result.failures) + len(result.errors)
     sys.stderr.flush()
-    print(f'{result.testsRun - failed} passed, {failed} failed')
+    print(f'{max(result.testsRun - failed, 0)} passed, {failed} failed')
     return 1 if failed else 0
 
 
