@@ -47,7 +47,7 @@ int hub_init(
 	arena_init(&h->kithd.in, 0);
 	arena_init(&h->kithd.out, 0);
 	h->zmq = zmq_ctx_new();
-	if (!h->zmq)
+	if (!h->zmq || zmq_ctx_set(h->zmq, ZMQ_IO_THREADS, 2) < 0)
 		return err_new(-errno);
 	r = zap_open(h);
 	return r < 0 ? err_up(r) : 0;

@@ -30,6 +30,15 @@ static bool set_bytes(void *s, int option, const void *bytes, size_t len)
 	return zmq_setsockopt(s, option, bytes, len) == 0;
 }
 
+/* Who dials has a thread of its own there: it waits for name servers, and that must not hold up
+ * those who were let in. */
+static bool set_thread(void *s, bool server)
+{
+	const uint64_t threads = server ? 1 : 2; /* a bit for each */
+
+	return set_bytes(s, ZMQ_AFFINITY, &threads, sizeof(threads));
+}
+
 static bool set_common(void *s)
 {
 	static const struct {
@@ -69,7 +78,8 @@ void *socket_new(struct hub *h, int type, const char *endpoint, bool server,
 	int error;
 
 	/* IPv6 for who writes it, so that a host without it needs no setting. */
-	if (s && set_common(s) && set_curve(s, h, server, server_key) &&
+	if (s && set_common(s) && set_thread(s, server) &&
+		set_curve(s, h, server, server_key) &&
 		(!strchr(endpoint, '[') || set(s, ZMQ_IPV6, 1)))
 		return s;
 	error = errno;
@@ -88,8 +98,10 @@ void *socket_events(struct hub *h, void *socket, int mask)
 		name, sizeof(name), "inproc://events-%llu", (unsigned long long)++h->sockets);
 	if (zmq_socket_monitor(socket, name, mask) < 0)
 		return NULL;
+	/* No limit: ZeroMQ's thread would wait for us with a lock that closing needs. */
 	events = zmq_socket(h->zmq, ZMQ_PAIR);
-	if (events && (!set(events, ZMQ_LINGER, 0) || zmq_connect(events, name) < 0)) {
+	if (events && (!set(events, ZMQ_LINGER, 0) || !set(events, ZMQ_RCVHWM, 0) ||
+			      zmq_connect(events, name) < 0)) {
 		zmq_close(events);
 		events = NULL;
 	}

@@ -193,6 +193,7 @@ class Raw:
         self.s.curve_serverkey = z85.encode(to.key.public)
         self.events = self.s.get_monitor_socket()
         self.events.rcvtimeo = WAIT * 1000
+        RAWS.append(self)
 
     def connect(self):
         self.s.connect(self.to.endpoint)
@@ -203,11 +204,14 @@ class Raw:
             pass
 
     def close(self):
-        self.s.disable_monitor()
-        self.s.close()
+        """Monitor first: libzmq waits for ever to tell one that has gone."""
+        if not self.s.closed:
+            self.s.disable_monitor()
+            self.s.close()
 
 
 SIDES = []
+RAWS = []
 
 
 def side(name):
@@ -756,6 +760,7 @@ def begin_to_be_silent():
     b.peers(raw, listen=True)
     raw.connect().until(zmq.EVENT_HANDSHAKE_SUCCEEDED)
     SILENT.extend((b, raw))
+    RAWS.clear()
 
 
 def peer_that_says_nothing_is_sent_away():
@@ -815,6 +820,9 @@ def run(test):
         for s in SIDES:
             s.stop()
         SIDES.clear()
+        for raw in RAWS:
+            raw.close()
+        RAWS.clear()
 
 
 def main():
