@@ -23,6 +23,7 @@
 #include <kith/message.h>
 
 #include "daemon/host/host.h"
+#include "tests/kit/alloc.h"
 #include "tests/unit/store_fixture.h"
 
 /* ---- The node ---- */
@@ -66,11 +67,13 @@ static int say(struct actions *out, uint64_t client, uint32_t id, bool last, siz
 {
 	struct ctl_reply reply = { .id = id, .last = last };
 	struct action a = { .kind = ACTION_REPLY, .client = client };
+	struct action *grown;
 
 	reply.data = (struct span){ arena_alloc(out->arena, size + 1), size };
-	assert_int_equal(wire_reply_encode(&reply, out->arena, &a.bytes), 0);
-	out->v = arena_grow(out->arena, out->v, out->n, &out->room, sizeof(*out->v));
-	assert_non_null(out->v);
+	grown = arena_grow(out->arena, out->v, out->n, &out->room, sizeof(*out->v));
+	if (!reply.data.at || !grown || wire_reply_encode(&reply, out->arena, &a.bytes))
+		return err_new(-ENOMEM);
+	out->v = grown;
 	out->v[out->n++] = a;
 	return 0;
 }
@@ -84,7 +87,8 @@ static int asked(const struct event *e, const struct view *v, struct actions *ou
 {
 	struct ctl_request q;
 
-	assert_int_equal(wire_request_decode(e->bytes, out->arena, &q), 0);
+	if (wire_request_decode(e->bytes, out->arena, &q))
+		return err_new(-ENOMEM);
 	script.tries++;
 	if (is(q.text, "full"))
 		return VIEW_FULL;
@@ -92,8 +96,8 @@ static int asked(const struct event *e, const struct view *v, struct actions *ou
 		return VIEW_DAMAGED;
 	if (is(q.text, "break"))
 		return err_new(-ENOMEM);
-	if (is(q.text, "write"))
-		assert_int_equal(v->put(v->ctx, TABLE_META, q.worker, q.worker), 0);
+	if (is(q.text, "write") && v->put(v->ctx, TABLE_META, q.worker, q.worker))
+		return err_new(-ENOMEM);
 	if (is(q.text, "large"))
 		return say(out, e->client, q.id, true, (size_t)900 * 1024);
 	return say(out, e->client, q.id, !is(q.text, "follow"), 0);
@@ -430,6 +434,48 @@ static void client_that_does_not_read_is_not_read_from(void **state)
 	ctl_client_free(c);
 }
 
+/* Ours alone: the client's side of the socket allocates before and after. */
+static bool answered_or_closed(struct ctl_client *c)
+{
+	struct span bytes;
+	int r = ctl_client_receive(c, 0, &bytes);
+
+	return r == 0 || r == CTL_E_CLOSED;
+}
+
+static void out_of_memory_ends_kithd_or_is_a_lost_turn_but_never_silence(void **state)
+{
+	struct world *w = *state;
+	unsigned ended = 0, survived = 0;
+
+	for (uint64_t n = 1; n < 1000; n++) {
+		struct ctl_client *c = come(w->control, CONTROL_FRAME_MAX);
+		bool failed;
+		int r;
+
+		ask(c, 1, "write");
+		alloc_fail_at(n);
+		r = settle(w);
+		failed = alloc_failed();
+		if (r < 0)
+			ended++;
+		else if (failed)
+			survived++;
+		if (r == 0)
+			assert_true(answered_or_closed(c));
+		ctl_client_free(c);
+		if (!failed) {
+			assert_int_equal(r, 0);
+			assert_true(ended > 0 && survived > 0);
+			return;
+		}
+		teardown(state);
+		setup(state);
+		w = *state;
+	}
+	fail_msg("it never got through");
+}
+
 /* ---- kith-link ---- */
 
 static void link_say(struct ctl_client *c, const struct link_frame *f)
@@ -594,6 +640,7 @@ int main(void)
 		TEST(full_store_never_ends_kithd),
 		TEST(tick_that_does_not_fit_comes_back_later_not_at_once),
 		TEST(client_that_does_not_read_is_not_read_from),
+		TEST(out_of_memory_ends_kithd_or_is_a_lost_turn_but_never_silence),
 		TEST(frames_of_kith_link_become_events),
 		TEST(second_kith_link_is_refused_and_the_first_stays),
 		TEST(kith_link_that_says_what_only_kithd_says_is_closed),
