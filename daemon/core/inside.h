@@ -79,8 +79,8 @@ struct peer {
 	struct get_slot gets[GETS_MAX];
 	uint32_t next_request;
 	struct id want_after; /* the round through its wants goes on behind this record */
-	msec wants_due;       /* a failed want is tried again then */
-	uint64_t wants;       /* rows of WANT */
+	msec wants_due; /* a failed want is tried again then; 0: nothing waits for the clock */
+	uint64_t wants; /* rows of WANT */
 };
 
 /* Somebody local who waits for a record to get somewhere. */

@@ -54,8 +54,9 @@ static void move(struct peer *p, enum peer_state to, msec due)
 
 msec peer_due(const struct peer *p)
 {
-	return p->state == PEER_LIVE && p->wants && p->wants_due < p->due ? p->wants_due
-									  : p->due;
+	bool waits = p->state == PEER_LIVE && p->wants && p->wants_due;
+
+	return waits && p->wants_due < p->due ? p->wants_due : p->due;
 }
 
 int peer_save(struct step *s, struct peer *p)

@@ -112,6 +112,8 @@ int sync_pump(struct step *s, struct peer *p)
 	if (p->state != PEER_LIVE || !p->wants || !slot || s->event->now < p->wants_due ||
 		s->node->disk_full)
 		return 0;
+	p->wants_due =
+		0; /* whatever is not asked for now waits for an answer, not for the clock */
 	pair_key(&p->region, &p->want_after, from);
 	scan_init(&scan, TABLE_WANT, SPAN_OF(p->region));
 	scan_from(&scan, (struct span){ from, sizeof(from) });
