@@ -124,10 +124,39 @@ static int apply(cfg_t *cfg, struct conf *c)
 	return 0;
 }
 
+/* libconfuse 3.3 counts a line with a comment three times, and its messages then name another
+ * line: comments to the end of a line become blanks before it sees them. */
+static void blank_comments(char *text, size_t len)
+{
+	bool quoted = false, comment = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\n')
+			comment = false;
+		else if (comment)
+			text[i] = ' ';
+		else if (text[i] == '\\' && quoted && i + 1 < len)
+			i++;
+		else if (text[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && (text[i] == '#' || (text[i] == '/' && i + 1 < len &&
+							       text[i + 1] == '/'))) {
+			comment = true;
+			text[i] = ' ';
+		}
+	}
+}
+
+static void text_done(char **text)
+{
+	free(*text);
+}
+
 int conf_overlay(
 	const char *name, const char *text, size_t len, struct conf *c, struct why *why)
 {
 	CLEANUP(cfg_done) cfg_t *cfg = NULL;
+	CLEANUP(text_done) char *copy = NULL;
 	struct why said = { "" };
 	FILE *f;
 	int r;
@@ -138,8 +167,13 @@ int conf_overlay(
 		why_set(why, "%s: there is a NUL byte in it; it must be text", name);
 		return CONF_E_BAD;
 	}
+	copy = malloc(len);
+	if (!copy)
+		return err_new(-ENOMEM);
+	memcpy(copy, text, len);
+	blank_comments(copy, len);
 	cfg = cfg_make(name, &said);
-	f = cfg ? fmemopen((void *)text, len, "r") : NULL;
+	f = cfg ? fmemopen(copy, len, "r") : NULL;
 	if (!f)
 		return err_new(-ENOMEM);
 	r = cfg_parse_fp(cfg, f);

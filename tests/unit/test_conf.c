@@ -189,6 +189,7 @@ static void mistakes_are_told_with_their_line_and_what_to_do(void **state)
 		const char *text, *say;
 	} mistakes[] = {
 		{ "\n\nlistne = \"x\"", "kithd.conf:3: " },
+		{ "# a\n// b\nstore = /s # \"c\nlistne = x", "kithd.conf:4: " },
 		{ "listne = x", "listne" },
 		{ "log_level = info\nlog_level = info",
 			"kithd.conf:2: log_level is set a second time" },
