@@ -67,7 +67,7 @@ static void unmake(struct init *i)
 {
 	while (i->n_made > 0)
 		(void)nftw(
-			i->made[--i->n_made], remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+			i->made[--i->n_made], remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void made(struct init *i, const char *path)
@@ -306,7 +306,7 @@ static int give(const struct init *i)
 	given_uid = st.st_uid;
 	given_gid = st.st_gid;
 	for (size_t n = 0; n < COUNT(all); n++)
-		if (nftw(all[n], give_one, 8, FTW_PHYS | FTW_MOUNT) != 0)
+		if (nftw(all[n], give_one, 8, FTW_PHYS) != 0)
 			return cli_say(CLI_FAILED, "%s cannot be given to its user: %s", all[n],
 				strerror(errno));
 
