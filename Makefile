@@ -247,7 +247,7 @@ $(B)/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_ALL)) | $(pb)
 PACKAGES := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-dev libzmq3-dev \
 	liblmdb-dev libssl-dev libsystemd-dev libjansson-dev libconfuse-dev libsmartcols-dev \
 	libcmocka-dev clang libclang-rt-14-dev clang-tidy clang-format cppcheck shellcheck mandoc \
-	protobuf-compiler python3 python3-cryptography python3-protobuf procps iproute2 git
+	protobuf-compiler python3 python3-cryptography python3-protobuf python3-zmq procps iproute2 git
 deps:
 	@missing=$$(for p in $(PACKAGES); do \
 		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || \
