@@ -57,7 +57,7 @@ static int mdb_of(struct txn *x, enum table t, MDB_txn **ret)
 
 static int cursor_of(struct txn *x, enum table t, MDB_cursor **ret)
 {
-	MDB_txn *mdb;
+	MDB_txn *mdb = NULL; /* gcc -O2 does not see that only a failure leaves it */
 	int r, rc;
 
 	r = mdb_of(x, t, &mdb);
