@@ -15,22 +15,23 @@
 #define UNSIGNED_BYTES_MAX (120 * 1024) /* (P3.3) allows 128 KiB */
 #define LABEL_SIGN         SPAN_LIT("kith/sign/1\0")
 
-const char *chain_verdict(int verdict)
+enum verdict chain_verdict(int verdict)
 {
-	static const char *const names[] = {
-		[CHAIN_E_GAP] = "gap",
-		[CHAIN_E_UNKNOWN] = "author-unknown",
-		[CHAIN_E_FORKED] = "chain-forked",
-		[CHAIN_E_HEADER] = "header-malformed",
-		[CHAIN_E_RUN] = "run-malformed",
-		[CHAIN_E_LINK] = "link-broken",
-		[CHAIN_E_BODY] = "body-not-its-hash",
-		[CHAIN_E_SIGNATURE] = "signature-wrong",
-		[CHAIN_E_CONTROL] = "control-malformed",
-		[CHAIN_E_STRANGER] = "author-not-in-circle",
+	static const enum verdict verdicts[] = {
+		[CHAIN_E_GAP] = VERDICT_GAP,
+		[CHAIN_E_UNKNOWN] = VERDICT_AUTHOR_UNKNOWN,
+		[CHAIN_E_FORKED] = VERDICT_FORKED,
+		[CHAIN_E_HEADER] = VERDICT_HEADER_MALFORMED,
+		[CHAIN_E_RUN] = VERDICT_RUN_MALFORMED,
+		[CHAIN_E_LINK] = VERDICT_LINK_BROKEN,
+		[CHAIN_E_BODY] = VERDICT_BODY_HASH,
+		[CHAIN_E_SIGNATURE] = VERDICT_SIGNATURE_WRONG,
+		[CHAIN_E_CONTROL] = VERDICT_CONTROL_MALFORMED,
+		[CHAIN_E_STRANGER] = VERDICT_STRANGER,
 	};
 
-	return verdict > 0 && (size_t)verdict < COUNT(names) ? names[verdict] : "refused";
+	return verdict > 0 && (size_t)verdict < COUNT(verdicts) ? verdicts[verdict]
+								: VERDICT_REFUSED;
 }
 
 static int change_id(struct crypto *c, struct span header, struct hash *ret)

@@ -400,7 +400,7 @@ static int take_run(struct step *s, struct peer *p, const struct run *run)
 	if (r)
 		return err_up(r);
 	if (!may)
-		return peer_refuse(s, p, &record, "not-in-circle", false);
+		return peer_refuse(s, p, &record, VERDICT_NOT_IN_CIRCLE, false);
 
 	r = chain_take(s, &p->region, run, &record, &added);
 	if (r < 0)
@@ -446,7 +446,7 @@ int feed_came(struct step *s, struct peer *p, const struct message *m, size_t by
 	if (r < 0)
 		return err_up(r);
 	if (r == ROW_NONE || m->feed.through < cursor.n)
-		return peer_refuse(s, p, NULL, "feed-not-asked-for", true);
+		return peer_refuse(s, p, NULL, VERDICT_FEED_UNASKED, true);
 	for (size_t i = 0; i < m->feed.n; i++) {
 		const struct feed_item *item = &m->feed.items[i];
 

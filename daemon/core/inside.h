@@ -33,6 +33,14 @@ struct step {
 	struct crypto *crypto;
 };
 
+/* What a peer can earn. Every verdict that is told comes from the one table. */
+enum verdict {
+#define VERDICT(id, name, rule, cause, next) VERDICT_##id,
+#include <kith/verdicts.def>
+#undef VERDICT
+};
+const char *verdict_name(enum verdict v);
+
 enum peer_state { PEER_DOWN, PEER_DIALLING, PEER_GREETING, PEER_LIVE };
 
 struct get_slot {
@@ -186,7 +194,7 @@ enum {
 	CHAIN_E_CONTROL,   /* the control body is not one (P6.1), or Genesis lies (P1.3) */
 	CHAIN_E_STRANGER,  /* its author may not write here (P6.9) */
 };
-const char *chain_verdict(int verdict);
+enum verdict chain_verdict(int verdict);
 
 /* Add a change of our own. For sealed ones .body is filled (clock, deps and seed are set here),
  * for control ones .control. Signed when .sign, and always when (P3.3) asks for it. */
@@ -273,7 +281,7 @@ MUST_USE int peer_save(struct step *s, struct peer *p);
 msec peer_due(const struct peer *p);
 /* A verdict about what it sent: told, remembered, and the link ended when .drop. */
 MUST_USE int peer_refuse(struct step *s, struct peer *p, const struct id *record,
-	const char *verdict, bool drop);
+	enum verdict verdict, bool drop);
 void peer_lost(struct step *s, struct peer *p);
 
 /* record.c: what we are to a record

@@ -131,10 +131,11 @@ static int drop(struct step *s, struct peer *p, const char *problem)
 	return r ? err_up(r) : fail(s, p, problem);
 }
 
-int peer_refuse(struct step *s, struct peer *p, const struct id *record, const char *verdict,
+int peer_refuse(struct step *s, struct peer *p, const struct id *record, enum verdict verdict,
 	bool drop_it)
 {
-	struct tell t = { .verb = TELL_REFUSES, .peer = p->region, .verdict = verdict };
+	const char *name = verdict_name(verdict);
+	struct tell t = { .verb = TELL_REFUSES, .peer = p->region, .verdict = name };
 	int r;
 
 	if (record)
@@ -142,8 +143,8 @@ int peer_refuse(struct step *s, struct peer *p, const struct id *record, const c
 	r = node_tell(s, &t);
 	if (r)
 		return err_up(r);
-	snprintf(p->problem, sizeof(p->problem), "%s", verdict);
-	return drop_it ? drop(s, p, verdict) : 0;
+	snprintf(p->problem, sizeof(p->problem), "%s", name);
+	return drop_it ? drop(s, p, name) : 0;
 }
 
 int peer_load(struct step *s, const struct id *region)
@@ -355,20 +356,22 @@ int peer_link_down(struct step *s)
 	return r ? err_up(r) : fail(s, p, text);
 }
 
-/* What a HELLO must be, besides decodable: NULL, or the verdict. */
-static const char *judge_hello(
-	const struct step *s, const struct peer *p, const struct hello *h)
+/* What a HELLO must be, besides decodable. False: *ret is the verdict. */
+static bool judge_hello(
+	const struct step *s, const struct peer *p, const struct hello *h, enum verdict *ret)
 {
 	const struct node *n = s->node;
 
 	if (!id_equal(&h->from, &p->region) || !id_equal(&h->to, &n->region))
-		return "hello-for-another-region";
-	if (!knows_curve(p, &h->curve_from) ||
-		memcmp(h->curve_to.b, n->link_key.b, KEY_LEN) != 0)
-		return "hello-for-another-link";
-	if (h->wire_min > WIRE_VERSION || h->wire_max < WIRE_VERSION)
-		return "no-version-in-common";
-	return NULL;
+		*ret = VERDICT_HELLO_REGION;
+	else if (!knows_curve(p, &h->curve_from) ||
+		 memcmp(h->curve_to.b, n->link_key.b, KEY_LEN) != 0)
+		*ret = VERDICT_HELLO_LINK;
+	else if (h->wire_min > WIRE_VERSION || h->wire_max < WIRE_VERSION)
+		*ret = VERDICT_VERSIONS;
+	else
+		return true;
+	return false;
 }
 
 /* key(small) || key(large) from both HELLOs and both ephemerals (P8.4). 0, CRYPTO_E_BAD. */
@@ -420,7 +423,7 @@ static int go_live(struct step *s, struct peer *p, const struct hello *h)
 
 static int take_hello(struct step *s, struct peer *p, const struct signed_bytes *sh)
 {
-	const char *verdict;
+	enum verdict verdict;
 	struct hello h;
 	struct pubkey key;
 	struct sig sig;
@@ -429,25 +432,25 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 	int r = wire_hello_decode(sh->bytes, s->arena, &h);
 
 	if (r)
-		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "hello-malformed", true);
-	verdict = judge_hello(s, p, &h);
-	if (verdict)
+		return r < 0 ? err_up(r)
+			     : peer_refuse(s, p, NULL, VERDICT_HELLO_MALFORMED, true);
+	if (!judge_hello(s, p, &h, &verdict))
 		return peer_refuse(s, p, NULL, verdict, true);
 	r = region_learn(s, h.bundle, &region, &newer);
 	if (r < 0)
 		return err_up(r);
 	if (r || !id_equal(&region, &p->region))
-		return peer_refuse(s, p, NULL, "card-wrong", true);
+		return peer_refuse(s, p, NULL, VERDICT_CARD_WRONG, true);
 	r = region_key(s, &p->region, &h.incarnation, &key);
 	if (r)
-		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "incarnation-unknown", true);
+		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, VERDICT_INCARNATION, true);
 	memcpy(sig.b, sh->signature.at, SIG_LEN);
 	r = crypto_verify(s->crypto, &key, LABEL_HELLO, sh->bytes, &sig);
 	if (!r)
 		r = agree(s, p, &h, sh->bytes);
 	if (r)
 		return r < 0 ? err_up(r)
-			     : peer_refuse(s, p, NULL, "hello-signature-wrong", true);
+			     : peer_refuse(s, p, NULL, VERDICT_HELLO_SIGNATURE, true);
 	if (newer) {
 		r = peer_load(s, &p->region);
 		if (!r)
@@ -522,20 +525,21 @@ static int take_sealed(struct step *s, struct peer *p, struct span sealed)
 	int r;
 
 	if (sealed.len < SEAL_TAG_LEN)
-		return peer_refuse(s, p, NULL, "frame-malformed", true);
+		return peer_refuse(s, p, NULL, VERDICT_FRAME_MALFORMED, true);
 	plain = arena_alloc(s->arena, sealed.len);
 	if (!plain)
 		return err_new(-ENOMEM);
 	nonce_of(p->count_in, nonce);
 	r = crypto_unbox(s->crypto, &p->key_in, nonce, (struct span){ 0 }, sealed, plain);
 	if (r)
-		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "frame-does-not-open", true);
+		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, VERDICT_FRAME_SEALED, true);
 	p->count_in++;
 	p->last_heard_ms = s->event->wall_ms;
 	r = wire_message_decode(
 		(struct span){ plain, sealed.len - SEAL_TAG_LEN }, s->arena, &m);
 	if (r)
-		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "message-malformed", true);
+		return r < 0 ? err_up(r)
+			     : peer_refuse(s, p, NULL, VERDICT_MESSAGE_MALFORMED, true);
 	return take_message(s, p, &m, sealed.len - SEAL_TAG_LEN);
 }
 
@@ -550,10 +554,12 @@ int peer_frame(struct step *s)
 			   */
 	r = wire_frame_decode(s->event->bytes, &f);
 	if (r)
-		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, "frame-malformed", true);
+		return r < 0 ? err_up(r)
+			     : peer_refuse(s, p, NULL, VERDICT_FRAME_MALFORMED, true);
 	if (f.is_hello && p->state == PEER_GREETING)
 		return take_hello(s, p, &f.hello);
 	if (!f.is_hello && p->state == PEER_LIVE)
 		return take_sealed(s, p, f.sealed);
-	return peer_refuse(s, p, NULL, f.is_hello ? "hello-twice" : "frame-before-hello", true);
+	return peer_refuse(
+		s, p, NULL, f.is_hello ? VERDICT_HELLO_TWICE : VERDICT_BEFORE_HELLO, true);
 }

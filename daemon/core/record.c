@@ -415,7 +415,7 @@ static int check_complete(struct step *s, const struct id *record, const struct 
 		r = node_tell(s, &(struct tell){ .verb = TELL_REFUSES,
 					 .record = *record,
 					 .peer = a->custodian,
-					 .verdict = "body-does-not-open" });
+					 .verdict = verdict_name(VERDICT_BODY_SEAL) });
 	} else {
 		row->complete = true;
 		r = node_tell(s,

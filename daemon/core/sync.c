@@ -269,7 +269,7 @@ static int take_affairs(struct step *s, struct peer *p, const struct message *m,
 		if (r < 0)
 			return err_up(r);
 		if (r)
-			return peer_refuse(s, p, record, "card-wrong", false);
+			return peer_refuse(s, p, record, VERDICT_CARD_WRONG, false);
 	}
 	r = load_path(s, record, &path);
 	for (size_t i = 0; i < m->changes.n_path && !r; i++)
@@ -283,7 +283,7 @@ static int take_affairs(struct step *s, struct peer *p, const struct message *m,
 	if (!a.known || affairs_role(&a, &s->node->region) == ROLE_NONE ||
 		affairs_role(&a, &p->region) == ROLE_NONE) {
 		r = drop_want(s, p, record);
-		return r ? err_up(r) : peer_refuse(s, p, record, "not-in-circle", false);
+		return r ? err_up(r) : peer_refuse(s, p, record, VERDICT_NOT_IN_CIRCLE, false);
 	}
 	*ret_on = true;
 	return keep_path(s, record, &path);
@@ -301,7 +301,7 @@ static int take_keys(struct step *s, struct peer *p, const struct message *m, bo
 		r = keys_take(s, record, a, &m->changes.keys[i], &added);
 		*ret_any |= r == 0 && added;
 		if (r == KEYS_E_BAD)
-			r = peer_refuse(s, p, record, "key-not-as-committed", false);
+			r = peer_refuse(s, p, record, VERDICT_KEY_WRONG, false);
 	}
 	return r ? err_up(r) : 0;
 }
@@ -377,7 +377,7 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 	int r, bad;
 
 	if (!slot)
-		return peer_refuse(s, p, NULL, "changes-not-asked-for", true);
+		return peer_refuse(s, p, NULL, VERDICT_CHANGES_UNASKED, true);
 	*slot = (struct get_slot){ 0 };
 	if (m->changes.none) {
 		r = fill_want(s, p, record);
