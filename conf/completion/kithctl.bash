@@ -40,6 +40,11 @@ _kithctl() {
 			"$(kithctl "${takes[@]}" --help 2>/dev/null | grep -oE -- '--[a-z-]+')" -- "$cur")
 		return
 	fi
+	if [[ $said == explain ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(kithctl explain --json 2>/dev/null |
+			grep -oE '"(code|name)":"[^"]*"' | cut -d'"' -f4 | sort -u)" -- "$cur")
+		return
+	fi
 	if grep -qx -- "$said" <<<"$verbs"; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return

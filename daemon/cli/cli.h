@@ -208,6 +208,7 @@ void crypto_drop(struct crypto **c);
 
 /* The verbs. */
 int verb_status(struct cli *c);
+int verb_explain(struct cli *c);
 int verb_region_init(struct cli *c);
 int verb_region_card(struct cli *c);
 int verb_peer_add(struct cli *c);

@@ -91,5 +91,9 @@ const struct command verbs[] = {
 		verb_circle, 0, 1, 1 },
 	{ VERB_CUSTODY, "custody", "RECORD", "who was responsible, and when", NULL,
 		verb_custody, 0, 1, 1 },
+	{ 0, "explain", "[CODE|NAME]", "what a code or a name means, and what to do; offline",
+		"Problems of requests, verdicts about other regions, reasons and refusals of "
+		"moves, rules of\nreturns. Without an argument, all of them.",
+		verb_explain, 0, 0, 1 },
 };
 const size_t n_verbs = COUNT(verbs);
