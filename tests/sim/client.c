@@ -124,10 +124,11 @@ void client_ask(struct region *r, const struct ctl_request *q, struct answer *re
 	struct arena arena;
 	struct actions out;
 	struct event e;
+	const struct event *events = &e;
 
 	arena_init(&arena, 0);
 	e = event_of(encode(q, &arena));
-	world_turn(r, &e, 1, &out);
+	world_turn(r, &events, 1, &out);
 	take_replies(&out, &arena, ret);
 	arena_done(&arena);
 	if (ret->problem[0])
@@ -199,22 +200,20 @@ static void remember(struct world *w, const char *text)
 		w->texts[w->n_texts++] = strdup(text);
 }
 
-/* .n notes, each its own entry, in requests of up to 100. */
+/* .n notes, each a change of its own. */
 bool client_note(struct region *r, const struct record *record, const char *text, size_t n)
 {
 	char id[ID_TEXT_LEN];
-	struct entry entries[100];
-	struct ctl_request q = { .verb = VERB_APPEND,
+	struct entry note = { .kind = ENTRY_NOTE, .text = span_of(text) };
+	const struct ctl_request q = { .verb = VERB_APPEND,
 		.record = span_of(id_text(&record->id, id)),
-		.entries = entries };
-	struct answer answer = { 0 };
+		.entries = &note,
+		.n_entries = 1 };
 
 	remember(r->world, text);
-	for (size_t i = 0; i < COUNT(entries); i++)
-		entries[i] = (struct entry){ .kind = ENTRY_NOTE, .text = span_of(text) };
-	while (n > 0) {
-		q.n_entries = n < COUNT(entries) ? n : COUNT(entries);
-		n -= q.n_entries;
+	for (size_t i = 0; i < n; i++) {
+		struct answer answer;
+
 		client_ask(r, &q, &answer);
 		if (!done(&answer))
 			return false;

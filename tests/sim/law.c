@@ -14,8 +14,6 @@
 #include "daemon/core/rows.h"
 #include "tests/sim/sim.h"
 
-#define HELD_MAX 4096
-
 bool law_on(const struct world *w, enum law law)
 {
 	return w->laws & 1u << law;
@@ -195,7 +193,7 @@ static void check_stored(struct region *r)
 
 static bool contains(struct span in, struct span what)
 {
-	return in.len >= what.len && memmem(in.at, in.len, what.at, what.len);
+	return in.at && in.len >= what.len && memmem(in.at, in.len, what.at, what.len);
 }
 
 static void check_outside(struct region *r, const char *where, struct span bytes)
@@ -225,11 +223,17 @@ static void check_file(struct region *r, const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s/data.mdb", r->dir, name);
 	f = fopen(path, "re");
-	must(f && fseek(f, 0, SEEK_END) == 0 ? 0 : -errno);
+	if (!f || fseek(f, 0, SEEK_END)) {
+		must(-errno);
+		abort();
+	}
 	len = (size_t)ftell(f);
 	bytes = malloc(len + 1);
 	rewind(f);
-	must(bytes && fread(bytes, 1, len, f) == len ? 0 : -EIO);
+	if (!bytes || fread(bytes, 1, len, f) != len) {
+		must(-EIO);
+		abort();
+	}
 	(void)fclose(f);
 	check_outside(r, path, (struct span){ bytes, len });
 	for (size_t i = 0; i < w->n_texts; i++) {
@@ -257,19 +261,21 @@ void law_standing(struct region *r, struct record *record, struct standing *ret)
 {
 	struct world *w = r->world;
 	struct arena arena;
-	struct held *held;
+	struct held *held = NULL;
 	struct affairs a;
 	struct scan scan;
-	size_t n = 0;
+	size_t n = 0, room = 0;
 
 	arena_init(&arena, 0);
-	held = arena_array(&arena, HELD_MAX, sizeof(*held));
-	must(held ? 0 : -ENOMEM);
 	scan_init(&scan, TABLE_CONTROL, SPAN_OF(record->id));
-	while (scan_next(&scan, &r->view) == 0 && n < HELD_MAX) {
+	while (scan_next(&scan, &r->view) == 0) {
 		struct wire_change c;
 		struct header h;
 		uint8_t *body;
+
+		held = arena_grow(&arena, held, n, &room, sizeof(*held));
+		must(held ? 0 : -ENOMEM);
+		held[n] = (struct held){ 0 };
 
 		if (!control_row_read((struct span){ scan.key, scan.key_len }, scan.value,
 			    &held[n].ref, &c) ||

@@ -67,7 +67,7 @@ static void some_note(struct life *l, const struct record *record)
 	for (size_t i = strlen(text); i < 60 && len <= 60; i++)
 		text[i] = '.';
 	l->notes += client_note(r, record, text,
-		chance(w, 3) ? 100 + world_random(w, 200) : 1 + world_random(w, 3));
+		chance(w, 2) ? 30 + world_random(w, 60) : 1 + world_random(w, 3));
 }
 
 static void some_trouble(struct life *l)

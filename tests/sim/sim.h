@@ -102,15 +102,14 @@ struct link {
 enum item_kind { ITEM_START, ITEM_READY, ITEM_DIAL, ITEM_UP, ITEM_DOWN, ITEM_FRAME };
 struct item {
 	msec at;
-	uint64_t order;
-	enum item_kind kind;
-	unsigned region, peer;
-	uint64_t life, number;
+	uint64_t order, life, number;
 	struct link *link;
-	bool dialled;
 	const char *text;
 	uint8_t *bytes;
 	size_t len;
+	enum item_kind kind;
+	unsigned region, peer;
+	bool dialled;
 };
 
 struct world {
@@ -154,7 +153,8 @@ void world_push(struct world *w, const struct item *item); /* takes .bytes */
 bool world_run(struct world *w, msec until);
 /* Until nothing has moved for some minutes; false: a law broke, or it does not come to rest. */
 bool world_settle(struct world *w);
-void world_turn(struct region *r, const struct event *events, size_t n, struct actions *out);
+void world_turn(
+	struct region *r, const struct event *const *events, size_t n, struct actions *out);
 void world_restart(struct region *r);
 PRINTF(3, 4) void world_tell(struct world *w, const struct region *r, const char *fmt, ...);
 void world_tell_hush(struct world *w);

@@ -341,7 +341,7 @@ static void tells(struct story *s, FILE *in, FILE *out)
 		s->line++;
 		if (strcmp(chomp(line), "end") == 0)
 			break;
-		if (told && strcmp(line + strspn(line, " "), told + strspn(told, " ")) == 0) {
+		if (told && strcmp(line + strspn(line, " \t"), told + strspn(told, " ")) == 0) {
 			n++;
 			continue;
 		}

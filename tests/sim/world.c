@@ -330,7 +330,8 @@ static void carry_out(struct region *r, const struct action *a)
 		net_drop(r, f.link, "dropped");
 }
 
-void world_turn(struct region *r, const struct event *events, size_t n, struct actions *out)
+void world_turn(
+	struct region *r, const struct event *const *events, size_t n, struct actions *out)
 {
 	struct world *w = r->world;
 	const enum crash crash = r->crash;
@@ -344,7 +345,7 @@ void world_turn(struct region *r, const struct event *events, size_t n, struct a
 	must(store_turn_begin(r->store, &r->view));
 	view = port_view(r);
 	for (size_t i = 0; i < n; i++) {
-		struct event e = events[i];
+		struct event e = *events[i];
 
 		e.now = w->now;
 		e.wall_ms = EPOCH_MS + w->now;
@@ -419,24 +420,29 @@ static void take_items(struct world *w)
 {
 	const unsigned index = w->heap[0].region;
 	struct region *r = &w->regions[index];
-	struct event events[TURN_EVENTS];
-	struct item items[TURN_EVENTS];
+	struct {
+		struct item item;
+		struct event event;
+	} came[TURN_EVENTS];
+	const struct event *events[TURN_EVENTS];
 	size_t n = 0, taken = 0;
 	struct actions out;
 
 	while (taken < TURN_EVENTS && w->n_heap && w->heap[0].at <= w->now &&
 		w->heap[0].region == index) {
-		struct item *item = &items[taken++];
+		struct item *item = &came[taken].item;
 
 		*item = pop(w);
 		if (item->kind == ITEM_DIAL || item->kind == ITEM_FRAME)
 			net_arrives(r, item);
-		n += as_event(r, item, &events[n]);
+		if (as_event(r, item, &came[taken].event))
+			events[n++] = &came[taken].event;
+		taken++;
 	}
 	if (n)
 		world_turn(r, events, n, &out);
 	for (size_t i = 0; i < taken; i++)
-		free(items[i].bytes);
+		free(came[i].item.bytes);
 }
 
 static struct region *earliest(struct world *w, msec *ret)
@@ -471,7 +477,7 @@ bool world_run(struct world *w, msec until)
 	uint64_t still = 0;
 
 	while (!w->broken) {
-		const struct event tick = { .kind = EVENT_TICK };
+		const struct event tick = { .kind = EVENT_TICK }, *ticks = &tick;
 		msec due, next;
 		struct region *r = earliest(w, &due);
 		struct actions out;
@@ -488,7 +494,7 @@ bool world_run(struct world *w, msec until)
 		if (w->n_heap && w->heap[0].at <= due)
 			take_items(w);
 		else
-			world_turn(r, &tick, 1, &out);
+			world_turn(r, &ticks, 1, &out);
 		if (w->turns % 4096 == 0)
 			law_everywhere(w);
 	}

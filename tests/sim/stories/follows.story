@@ -5,13 +5,14 @@ until 5s
 hush
 make north 998 child-1
 note north R1 "she likes to be called by her second name"
-notes north R1 5 "a visit, all well, next one in four weeks"
+notes north R1 2 "a visit, all well, next one in four weeks"
 show north R1
 tells
 	   5.000 north makes R1
 	   5.000 north admits R1 1: entries
-	   5.000 north admits R1 5: entries
-	   5.000 north shows R1 custodian=north, custody=ours, role=custodian, changes=4, entries=7, conflicts=0
+	   5.000 north admits R1 1: entries
+	   5.000 north admits R1 1: entries
+	   5.000 north shows R1 custodian=north, custody=ours, role=custodian, changes=5, entries=4, conflicts=0
 end
 
 offer north R1 to south reason 1
@@ -20,12 +21,12 @@ show south R1
 tells
 	   5.000 north offers R1 south
 	   5.011 south wants R1 north
-	   5.036 south stores R1 north 6
-	   5.036 south has R1 north 6
-	   5.036 south completes R1 5
-	   5.046 north wants R1 south
-	   5.066 north has R1 south 6
-	  10.000 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=7, entries=8, conflicts=0
+	   5.037 south stores R1 north 7
+	   5.037 south has R1 north 7
+	   5.037 south completes R1 6
+	   5.047 north wants R1 south
+	   5.067 north has R1 south 7
+	  10.000 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=8, entries=5, conflicts=0
 end
 
 accept south R1 "Jo"
@@ -39,8 +40,8 @@ tells
 	  10.011 north releases R1 south
 	  10.021 south stores R1 north 1
 	  10.021 south takes over R1
-	  15.000 south shows R1 custodian=south, custody=ours, role=custodian, changes=10, entries=9, conflicts=0
-	  15.000 north shows R1 custodian=south, custody=reader, role=reader, changes=10, entries=9, conflicts=0
+	  15.000 south shows R1 custodian=south, custody=ours, role=custodian, changes=11, entries=6, conflicts=0
+	  15.000 north shows R1 custodian=south, custody=reader, role=reader, changes=11, entries=6, conflicts=0
 end
 
 # The new custodian writes, and the old one, who reads now, sees it and may not write.
@@ -54,8 +55,8 @@ tells
 	  15.000 south admits R1 1: entries
 	  15.010 north stores R1 south 1
 	  20.000 north is told not-writer
-	  20.000 north lists R1 custodian=south, custody=reader, role=reader, changes=11, entries=10, conflicts=0
+	  20.000 north lists R1 custodian=south, custody=reader, role=reader, changes=12, entries=7, conflicts=0
 	  20.000 north lists 1
-	  20.000 south lists R1 custodian=south, custody=ours, role=custodian, changes=11, entries=10, conflicts=0
+	  20.000 south lists R1 custodian=south, custody=ours, role=custodian, changes=12, entries=7, conflicts=0
 	  20.000 south lists 1
 end
