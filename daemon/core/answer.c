@@ -167,7 +167,10 @@ static int add_chains(struct answer *an)
 		if (!chain_row_read(
 			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
 			return err_new(-EUCLEAN);
-		for (at.seq = had(an->get, &at) + 1; at.seq <= row.seq && n; at.seq += n) {
+		at.seq = had(an->get, &at);
+		if (at.seq >= row.seq)
+			continue;
+		for (at.seq++; at.seq <= row.seq && n; at.seq += n) {
 			if (an->bytes > ANSWER_SOFT)
 				return 0;
 			r = add_run(an, at, row.seq, &n);
