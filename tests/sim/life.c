@@ -75,7 +75,7 @@ static void some_trouble(struct life *l)
 	struct world *w = &l->world;
 	struct region *a = some_region(w), *b = some_region(w);
 
-	switch (world_random(w, 4)) {
+	switch (world_random(w, 6)) {
 	case 0:
 		if (a != b) {
 			world_tell(w, a, "is cut off from %s", b->name);
@@ -89,6 +89,12 @@ static void some_trouble(struct life *l)
 		l->deaths++;
 		return;
 	case 2:
+		a->garble = true;
+		return;
+	case 3:
+		net_replay(a);
+		return;
+	case 4:
 		a->crash = CRASH_BEFORE_COMMIT;
 		l->deaths++;
 		return;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What is held already comes again: a change of a writer reaches a reader from its author and from the
 # custodian, and after crashes once more. It is stored once.
 regions north south east

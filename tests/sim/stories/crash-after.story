@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The receiver dies after the commit and before it could say anything: everything of that turn is
 # there, once, and what it had to say is said after the restart.
 regions north south

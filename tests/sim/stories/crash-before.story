@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The receiver dies before the commit of a transfer: nothing of that turn is there, and it asks again.
 regions north south
 introduce all

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Withdraw and Accept cross: the acceptor stays responsible until it has seen the Withdraw and stood
 # down; then it leaves the circle and the record gets new keys.
 regions north south

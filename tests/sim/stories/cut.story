@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The link is cut in the middle of a transfer of 300 notes, and heals: what had come is not lost and
 # not sent again, the rest follows, and none is there twice.
 regions north south

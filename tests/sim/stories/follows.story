@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A record follows a child: offer, everything arrives, accept, release, takes over.
 regions north south
 introduce all

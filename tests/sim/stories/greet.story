@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Two regions are introduced and greet each other; then one is restarted and they greet again.
 regions north south
 introduce all

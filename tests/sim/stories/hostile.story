@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A frame that comes again, or that was changed on the way, ends the link and nothing else: both greet
 # again and go on.
 regions north south

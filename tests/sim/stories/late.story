@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A change comes before its record is known: south offers to east while north and east cannot talk to
 # each other, and north, a reader, learns of everything through south; then south is cut off, and what
 # it sent last reaches nobody until it heals.

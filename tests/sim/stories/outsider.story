@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A third region links with both and learns nothing of the record, not that it exists.
 regions north south east
 introduce all

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A candidate declines: it leaves the circle, the record gets new keys, and who stays gets them.
 regions north south east
 introduce all

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # An Offer is withdrawn before the answer: the candidate says so, leaves, and the record gets new keys.
 regions north south
 introduce all

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What people ask for and cannot have: each refusal says which rule was broken.
 regions north south east
 introduce all
