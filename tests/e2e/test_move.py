@@ -3,7 +3,8 @@
 """
 Moves between real regions: what people may do and when, and what SIGKILL can do to it
 
-Each test's name says what is true. SEED=N repeats the random kills. The last line is the tally.
+Each test's name says what is true; names as arguments run these only. SEED=N repeats the random
+kills. The last line is the tally.
 """
 import collections
 import os
@@ -297,8 +298,10 @@ class Moves(unittest.TestCase):
 def main():
     kith.end_on_sigterm()
     print(f'SEED={SEED}', flush=True)
+    names = [a for a in sys.argv[1:] if not a.startswith('-')]
+    loader, module = unittest.defaultTestLoader, sys.modules[__name__]
     result = unittest.TextTestRunner(verbosity=2 if '-v' in sys.argv else 0).run(
-        unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]))
+        loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module))
     failed = len(result.failures) + len(result.errors)
     sys.stderr.flush()
     print(f'{max(result.testsRun - failed, 0)} passed, {failed} failed')
