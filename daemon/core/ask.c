@@ -101,6 +101,19 @@ static int handle(struct ask *a)
 	return handlers[verb](a);
 }
 
+/* Who asks and why goes into bodies, beside entries that were measured. */
+#define WORD_MAX 1000
+
+static int check_words(struct ask *a)
+{
+	const struct ctl_request *q = &a->q;
+
+	if (q->worker.len <= WORD_MAX && q->role.len <= WORD_MAX && q->purpose.len <= WORD_MAX)
+		return 0;
+	return ask_problem(a, PROBLEM_TOO_LARGE,
+		"worker, role and purpose have at most %d bytes each", WORD_MAX);
+}
+
 /* Nearly full is a state, not an error path: own work is refused before LMDB would. */
 static void look_at_disk(struct node *n, const struct host_figures *f)
 {
@@ -118,7 +131,10 @@ int ask_step(struct step *s)
 	r = wire_request_decode(s->event->bytes, s->arena, &a.q);
 	if (r < 0)
 		return err_up(r);
-	r = r ? ask_problem(&a, PROBLEM_MALFORMED, "the request cannot be read") : handle(&a);
+	r = r ? ask_problem(&a, PROBLEM_MALFORMED, "the request cannot be read")
+	      : check_words(&a);
+	if (r == 0)
+		r = handle(&a);
 	if (r < 0)
 		return err_up(r);
 	if (r == 0 && a.open)

@@ -223,7 +223,8 @@ MUST_USE int keys_make(struct step *s, const struct id *record, uint32_t epoch,
 MUST_USE int keys_commitment(struct step *s, const struct id *record, uint32_t epoch,
 	uint32_t class, const struct secret *key, struct hash *ret);
 MUST_USE int keys_wrap(struct step *s, const struct id *record, uint32_t epoch, uint32_t class,
-	const struct id *to, const struct pubkey *kem, struct key_wrap *ret); /* 0, ROW_NONE */
+	const struct id *to, const struct pubkey *kem,
+	struct key_wrap *ret); /* 0, ROW_NONE: not held, or .kem is none */
 enum { KEYS_E_BAD = 1 };
 MUST_USE int keys_take(struct step *s, const struct id *record, const struct affairs *a,
 	const struct key_wrap *w, bool *ret_new); /* 0, KEYS_E_BAD (P5.3) */
