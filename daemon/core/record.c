@@ -169,13 +169,13 @@ static int say(struct step *s, const struct id *record, struct control *c, enum 
 	struct own_change own = { .record = record, .control = c, .sign = true };
 	struct tell t = { .verb = verb, .record = *record };
 	struct ref ref;
-	int r = chain_append(s, &own, &ref);
+	int r;
 
-	if (r)
-		return err_odd(r);
+	/* .peer may stand in the affairs, which the change that is written makes anew. */
 	if (peer)
 		t.peer = *peer;
-	return node_tell(s, &t);
+	r = chain_append(s, &own, &ref);
+	return r ? err_odd(r) : node_tell(s, &t);
 }
 
 static int release(struct step *s, const struct id *record, const struct affairs *a)
