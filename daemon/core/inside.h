@@ -300,6 +300,7 @@ MUST_USE int record_progress(
 	struct step *s, const struct id *record, const struct affairs *a, struct progress *ret);
 MUST_USE int record_new(
 	struct step *s, const char *authority, const char *child, struct id *ret);
+enum { RECORD_E_MANY = 1 /* more chains than a manifest can name (P6.1) */ };
 MUST_USE int record_manifest(
 	struct step *s, const struct id *record, const struct affairs *a, struct manifest *ret);
 /* Tell followers how far a record is. */

@@ -107,6 +107,9 @@ int move_offer(struct step *s, const struct id *record, const struct id *to, uin
 		return PROBLEM_NOT_CUSTODIAN;
 	if (a->open)
 		return PROBLEM_OFFER_OPEN;
+	r = record_manifest(s, record, a, &c.manifest);
+	if (r)
+		return r == RECORD_E_MANY ? PROBLEM_TOO_LARGE : err_up(r);
 	if (by->dry_run)
 		return 0;
 	if (words.len) {
@@ -130,7 +133,7 @@ int move_offer(struct step *s, const struct id *record, const struct id *to, uin
 	c.words = said;
 	c.has_manifest = true;
 	r = record_manifest(s, record, a, &c.manifest);
-	return r ? err_up(r) : say(s, record, &c, TELL_OFFERS, to, ret);
+	return r ? err_odd(r) : say(s, record, &c, TELL_OFFERS, to, ret);
 }
 
 int move_withdraw(

@@ -12,7 +12,9 @@
 #include "daemon/core/fold.h"
 #include "daemon/core/inside.h"
 
-#define CLASSES_MADE 2 /* 0 for the circle, 1 for access entries (P5.1) */
+#define CLASSES_MADE 2   /* 0 for the circle, 1 for access entries (P5.1) */
+#define HEADS_MAX    256 /* (P6.1) */
+#define KEYS_MAX     64  /* (P6.1) */
 
 int record_count(struct step *s, const struct id *record, size_t more)
 {
@@ -90,29 +92,41 @@ int record_new(struct step *s, const char *authority, const char *child, struct 
 /* Manifests ----------------------------------------------------------------------------------
  */
 
+/* The heads of all chains whose key begins so, at most as many as a control change may have. 0,
+ * RECORD_E_MANY. */
+static int collect_heads(struct step *s, struct span prefix, struct head **ret, size_t *ret_n)
+{
+	struct head *heads = arena_array(s->arena, HEADS_MAX, sizeof(*heads));
+	struct scan scan;
+	size_t n = 0;
+	int r;
+
+	if (!heads)
+		return err_new(-ENOMEM);
+	scan_init(&scan, TABLE_CHAIN, prefix);
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		struct chain_row row;
+
+		if (n == HEADS_MAX)
+			return RECORD_E_MANY;
+		if (!chain_row_read((struct span){ scan.key, scan.key_len }, scan.value,
+			    &heads[n].at, &row))
+			return err_new(-EUCLEAN);
+		heads[n++].change = row.head;
+	}
+	*ret = heads;
+	*ret_n = n;
+	return r < 0 ? err_up(r) : 0;
+}
+
 int record_manifest(
 	struct step *s, const struct id *record, const struct affairs *a, struct manifest *ret)
 {
-	struct scan scan;
-	size_t room = 0;
-	int r;
+	size_t n = a->n_keys < KEYS_MAX ? a->n_keys : KEYS_MAX;
 
-	*ret = (struct manifest){ .keys = a->keys, .n_keys = a->n_keys };
-	scan_init(&scan, TABLE_CHAIN, SPAN_OF(*record));
-	while ((r = scan_next(&scan, s->view)) == 0) {
-		struct chain_row row;
-		struct head *grown =
-			arena_grow(s->arena, ret->heads, ret->n_heads, &room, sizeof(*grown));
-
-		if (!grown)
-			return err_new(-ENOMEM);
-		ret->heads = grown;
-		if (!chain_row_read((struct span){ scan.key, scan.key_len }, scan.value,
-			    &grown[ret->n_heads].at, &row))
-			return err_new(-EUCLEAN);
-		grown[ret->n_heads++].change = row.head;
-	}
-	return r < 0 ? err_up(r) : 0;
+	/* The newest keys: a record that was re-keyed often has more than fit (P6.1). */
+	*ret = (struct manifest){ .keys = a->keys + (a->n_keys - n), .n_keys = n };
+	return collect_heads(s, SPAN_OF(*record), &ret->heads, &ret->n_heads);
 }
 
 /* The manifest that says what should be here: the open Offer's, else the last Release's. */
@@ -178,7 +192,8 @@ static int say(struct step *s, const struct id *record, struct control *c, enum 
 	return r ? err_odd(r) : node_tell(s, &t);
 }
 
-static int release(struct step *s, const struct id *record, const struct affairs *a)
+static int release(
+	struct step *s, const struct id *record, const struct affairs *a, bool *ret_more)
 {
 	struct id to = a->open->offer->control.to;
 	struct control c;
@@ -189,6 +204,11 @@ static int release(struct step *s, const struct id *record, const struct affairs
 	c.offer = a->open->offer->ref;
 	c.accept = a->open->accept->ref;
 	r = record_manifest(s, record, a, &c.manifest);
+	if (r == RECORD_E_MANY) {
+		/* What cannot be handed over whole stays: we are responsible, too. */
+		*ret_more = false;
+		return 0;
+	}
 	if (!r)
 		r = node_counts(s, 0, -1, NULL);
 	return r ? err_up(r) : say(s, record, &c, TELL_RELEASES, &to);
@@ -223,19 +243,16 @@ static int decline_withdrawn(
 }
 
 /* The heads of all chains of one region: what of it counts (P6.9). */
-static int heads_of(struct step *s, const struct id *record, const struct affairs *a,
-	const struct id *region, struct removal *ret)
+static int heads_of(
+	struct step *s, const struct id *record, const struct id *region, struct removal *ret)
 {
-	struct manifest m;
-	int r = record_manifest(s, record, a, &m);
+	uint8_t prefix[2 * ID_LEN];
+	int r;
 
-	if (r)
-		return err_up(r);
-	*ret = (struct removal){ .region = *region, .last = m.heads };
-	for (size_t i = 0; i < m.n_heads; i++)
-		if (id_equal(&m.heads[i].at.author, region))
-			m.heads[ret->n_last++] = m.heads[i];
-	return 0;
+	*ret = (struct removal){ .region = *region };
+	pair_key(record, region, prefix);
+	r = collect_heads(s, (struct span){ prefix, sizeof(prefix) }, &ret->last, &ret->n_last);
+	return r ? err_odd(r) : 0; /* one region has at most 64 incarnations (P1.6) */
 }
 
 /* Out of the circle, and a new epoch, in one turn (P6.8, P5.4). */
@@ -249,7 +266,7 @@ static int remove_member(struct step *s, const struct id *record, const struct i
 	int r = node_affairs(s, record, &a);
 
 	if (!r)
-		r = heads_of(s, record, a, region, &out);
+		r = heads_of(s, record, region, &out);
 	if (r)
 		return err_up(r);
 	move_control(s, a, CONTROL_CIRCLE, &c);
@@ -341,7 +358,7 @@ static int follow_up(struct step *s, const struct id *record, bool *ret_more)
 	*ret_more = true;
 	if (id_equal(&a->custodian, self)) {
 		if (a->open && a->open->accept)
-			return release(s, record, a);
+			return release(s, record, a, ret_more);
 		m = left_over(a);
 		if (m && was_custodian(a, &m->row.region))
 			return back_to_reader(s, record, m);
