@@ -201,7 +201,9 @@ static int walk_term(struct walk *w, const struct term *t, const struct offer **
 			h->control.term != t->number ||
 			!ref_equal(&h->control.right, &t->begun))
 			continue;
-		if (ended && h->control.kind != CONTROL_RELEASE)
+		/* Another incarnation may not have known that it was over (P6.10). */
+		if (ended &&
+			id_equal(&ended->release->ref.at.incarnation, &h->ref.at.incarnation))
 			continue;
 		switch (h->control.kind) {
 		case CONTROL_OFFER:

@@ -192,10 +192,11 @@ struct filling {
 /* End the open run at its last signature; what is behind it goes into the next frame. */
 static void close_run(struct filling *f)
 {
-	struct feed_item *item = &f->items[f->n - 1];
+	struct feed_item *item;
 
 	if (!f->open)
 		return;
+	item = &f->items[f->n - 1];
 	f->open = false;
 	if (f->run_signed == 0) {
 		/* It does not reach its signature in one frame: the record is asked for whole.
@@ -381,6 +382,22 @@ static int may_take(struct step *s, const struct peer *p, const struct id *recor
 	return 0;
 }
 
+/* A key-epoch change brings no keys: they are asked for. */
+static int want_keys(struct step *s, struct peer *p, const struct id *record)
+{
+	const struct affairs *a;
+	bool whole;
+	int r = node_affairs(s, record, &a);
+
+	if (!r)
+		r = keys_whole(s, record, a, &whole);
+	if (r)
+		return err_up(r);
+	return whole || affairs_role(a, &s->node->region) == ROLE_NONE
+		       ? 0
+		       : sync_want(s, p, record);
+}
+
 static int take_run(struct step *s, struct peer *p, const struct run *run)
 {
 	struct record_row row;
@@ -411,7 +428,9 @@ static int take_run(struct step *s, struct peer *p, const struct run *run)
 		return peer_refuse(s, p, &record, chain_verdict(r), false);
 	if (!added)
 		return 0;
-	r = node_touch(s, &record);
+	r = want_keys(s, p, &record);
+	if (!r)
+		r = node_touch(s, &record);
 	if (r)
 		return err_up(r);
 	return node_tell(s,

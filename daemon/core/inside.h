@@ -44,7 +44,7 @@ const char *verdict_name(enum verdict v);
 enum peer_state { PEER_DOWN, PEER_DIALLING, PEER_GREETING, PEER_LIVE };
 
 struct get_slot {
-	bool busy;
+	bool busy, keys;
 	uint32_t request;
 	struct id record;
 };

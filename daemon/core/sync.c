@@ -97,7 +97,9 @@ static int ask(struct step *s, struct peer *p, struct get_slot *slot, const stru
 	r = collect_have(s, record, &m);
 	if (r)
 		return err_up(r);
-	*slot = (struct get_slot){ .busy = true, .request = m.get.request, .record = *record };
+	*slot = (struct get_slot){
+		.busy = true, .keys = !whole, .request = m.get.request, .record = *record
+	};
 	return peer_send(s, p, &m);
 }
 
@@ -372,12 +374,14 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 {
 	const struct id *record = &m->changes.record;
 	struct get_slot *slot = find_slot(p, m);
-	bool on, any = false;
+	bool on, any = false, asked, whole;
+	const struct affairs *a;
 	size_t added;
 	int r, bad;
 
 	if (!slot)
 		return peer_refuse(s, p, NULL, VERDICT_CHANGES_UNASKED, true);
+	asked = slot->keys;
 	*slot = (struct get_slot){ 0 };
 	if (m->changes.none) {
 		r = fill_want(s, p, record);
@@ -405,6 +409,15 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 	}
 	if (bad)
 		return refuse_want(s, p, record, bad);
+	r = node_affairs(s, record, &a);
+	if (!r)
+		r = keys_whole(s, record, a, &whole);
+	if (r)
+		return err_up(r);
+	/* A new epoch came in the chains: once more, for its keys. */
+	if (m->changes.done && !asked && !whole &&
+		affairs_role(a, &s->node->region) != ROLE_NONE)
+		return 0;
 	if (m->changes.done)
 		return fill_want(s, p, record);
 	/* Not done, and nothing came of it: do not ask in a circle. */
