@@ -164,6 +164,7 @@ static const struct slot made_slots[] = {
 	TEXT(3, struct marked, r.made_change),
 	BOOL(4, struct marked, r.made_dry_run),
 	TEXT(5, struct marked, r.made_text),
+	SLOT(6, U64, 0, struct marked, r.made_records),
 };
 static SCHEMA(made);
 

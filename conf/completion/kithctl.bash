@@ -40,6 +40,10 @@ _kithctl() {
 			"$(kithctl "${takes[@]}" --help 2>/dev/null | grep -oE -- '--[a-z-]+')" -- "$cur")
 		return
 	fi
+	if [[ $said == "peer remove" ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(kithctl peers 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$cur")
+		return
+	fi
 	if [[ $said == explain ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(kithctl explain --json 2>/dev/null |
 			grep -oE '"(code|name)":"[^"]*"' | cut -d'"' -f4 | sort -u)" -- "$cur")

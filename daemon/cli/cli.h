@@ -212,6 +212,7 @@ int verb_explain(struct cli *c);
 int verb_region_init(struct cli *c);
 int verb_region_card(struct cli *c);
 int verb_peer_add(struct cli *c);
+int verb_peer_remove(struct cli *c);
 int verb_peers(struct cli *c);
 int verb_record_list(struct cli *c);
 int verb_record_show(struct cli *c);

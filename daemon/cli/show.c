@@ -244,7 +244,15 @@ int show_made(struct cli *c, const json_t *reply, const char *done)
 	const json_t *made = json_object_get(reply, "made");
 
 	if (json_is_true(json_object_get(made, "dry_run"))) {
+		const char *note = json_text(made, "text");
+		const char *safe = safe_text(&c->arena,
+			(struct span){ (const uint8_t *)note, strlen(note) }, SAFE_LINE);
+
+		if (!safe)
+			return err_new(-ENOMEM);
 		(void)printf("would be: %s (dry run: nothing was changed)\n", done);
+		if (*safe)
+			(void)printf("note: %s\n", safe);
 		return 0;
 	}
 	(void)printf("%s\n", done);

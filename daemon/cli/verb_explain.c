@@ -42,7 +42,7 @@ static const struct code codes[] = {
 
 static bool meant(const struct code *x, const char *what)
 {
-	return !what || (x->number && strcmp(x->number, what) == 0) ||
+	return !what || (x->number && strcasecmp(x->number, what) == 0) ||
 	       (x->name && strcasecmp(x->name, what) == 0);
 }
 

@@ -267,3 +267,59 @@ int verb_peer_add(struct cli *c)
 	return show_made(c, reply,
 		arena_text(&c->arena, "%s is trusted; kithd links with it", card.card.name));
 }
+
+/* Whether a person says so, knowing what it means. */
+static int confirm_removal(struct cli *c, const json_t *would)
+{
+	FILE *to = c->json ? stderr : stdout;
+	const json_t *made = json_object_get(would, "made");
+	const char *text = json_text(made, "text");
+	char *safe = safe_text(
+		&c->arena, (struct span){ (const uint8_t *)text, strlen(text) }, SAFE_LINE);
+
+	if (!safe)
+		return err_new(-ENOMEM);
+	(void)fprintf(to, "%s\n", safe);
+	if (cli_has(c, OPT_YES))
+		return 0;
+	(void)fflush(to);
+	if (!isatty(STDIN_FILENO))
+		return cli_say(CLI_FAILED, "nobody can be asked whether that is meant: this is "
+					   "no terminal\n"
+					   "  next: run it on a terminal, or give --yes");
+	if (!term_yes("Stop linking with it? [y/N]"))
+		return cli_say(CLI_FAILED, "nothing was done");
+
+	return 0;
+}
+
+int verb_peer_remove(struct cli *c)
+{
+	json_t *would CLEANUP(json_drop) = NULL, *reply CLEANUP(json_drop) = NULL;
+	struct ctl_request r = ask_request(c);
+	bool dry = r.dry_run;
+	int rc;
+
+	r.peer = (struct span){ (const uint8_t *)c->words[0], strlen(c->words[0]) };
+	r.dry_run = true;
+	rc = ask(c, &r, NULL, &would);
+	if (rc != 0)
+		return rc;
+	if (dry && c->json)
+		return show_json(c, would, NULL);
+	if (dry)
+		return show_made(
+			c, would, arena_text(&c->arena, "%s is no peer any more", c->words[0]));
+	rc = confirm_removal(c, would);
+	if (rc != 0)
+		return rc;
+	r.dry_run = false;
+	rc = ask(c, &r, NULL, &reply);
+	if (rc != 0)
+		return rc;
+	if (c->json)
+		return show_json(c, reply, NULL);
+	(void)printf("%s is no peer any more\n", c->words[0]);
+
+	return 0;
+}

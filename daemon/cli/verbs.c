@@ -32,6 +32,11 @@ const struct command verbs[] = {
 		"--endpoint is "
 		"dialled instead\nof what the card says.",
 		verb_peer_add, O(ENDPOINT) | O(YES) | O(DRY_RUN), 1, 1 },
+	{ VERB_PEER_REMOVE, "peer remove", "PEER", "stop linking with a region",
+		"What was kept for it goes; its card stays, so that what it wrote stays "
+		"verifiable, and so does\nits place in the circles of records. Added again, it "
+		"gets everything that it should have.",
+		verb_peer_remove, O(YES) | O(DRY_RUN), 1, 1 },
 	{ VERB_PEERS, "peers", "", "the regions that we link with", NULL, verb_peers, 0, 0, 0 },
 	{ VERB_RECORD_LIST, "record list", "[--rec CODE]",
 		"the records held here, one line each", NULL, verb_record_list,

@@ -32,6 +32,7 @@ static int (*const handlers[])(struct ask *) = {
 	[VERB_MOVE_SHOW] = ask_move_show,
 	[VERB_CIRCLE] = ask_circle,
 	[VERB_CUSTODY] = ask_custody,
+	[VERB_PEER_REMOVE] = ask_peer_remove,
 };
 
 int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r)
@@ -84,6 +85,12 @@ static const char *plain_words(int problem)
 									       : "refused";
 }
 
+/* What makes a store smaller must be possible when it is full. */
+static bool needs_room(uint32_t verb)
+{
+	return verb_changes(verb) && verb != VERB_PEER_REMOVE;
+}
+
 static int handle(struct ask *a)
 {
 	const struct host_figures *f = a->s->event->figures;
@@ -91,7 +98,7 @@ static int handle(struct ask *a)
 
 	if (verb >= COUNT(handlers) || !handlers[verb])
 		return ask_problem(a, PROBLEM_VERB, "verb %u is not known here", verb);
-	if (verb_changes(verb) && a->s->node->disk_full)
+	if (needs_room(verb) && a->s->node->disk_full)
 		return ask_problem(a, PROBLEM_DISK_FULL,
 			"the store is nearly full (%llu of %llu MiB used, %llu MiB free on the "
 			"disk)",
@@ -410,8 +417,11 @@ static int add_peer(struct ask *a, const struct checked_card *c)
 
 	if (r < 0)
 		return err_up(r);
-	if (fresh)
-		row = (struct peer_row){ .feed_next = 1, .added_ms = s->event->wall_ms };
+	if (fresh) {
+		r = peer_begin(s, &c->region, &row);
+		if (r)
+			return err_up(r);
+	}
 	if (a->q.peer_endpoint.len >= ENDPOINT_MAX)
 		return ask_problem(a, PROBLEM_ARGUMENT, "the endpoint is too long");
 	if (a->q.peer_endpoint.len) {
@@ -444,7 +454,7 @@ int ask_peer_add(struct ask *a)
 	struct checked_card c;
 	struct why why;
 	struct id region;
-	bool newer;
+	bool newer, pending;
 	int r = card_check(s->crypto, a->q.bundle, s->arena, &c, &why);
 
 	if (r < 0)
@@ -465,6 +475,16 @@ int ask_peer_add(struct ask *a)
 	a->reply.has_made = true;
 	a->reply.made_dry_run = a->q.dry_run;
 	a->reply.made_text = arena_text(s->arena, "%s", c.card.name);
+	r = forget_pending(s->view, &c.region, &pending);
+	if (r)
+		return err_up(r);
+	if (pending) {
+		a->reply = (struct ctl_reply){ 0 };
+		return ask_problem(a, PROBLEM_BUSY,
+			"what was kept for %s before is still being cleared away: ask again "
+			"in a moment",
+			c.card.name);
+	}
 	if (a->q.dry_run)
 		return 0;
 	r = region_learn(s, a->q.bundle, &region, &newer);
@@ -473,6 +493,53 @@ int ask_peer_add(struct ask *a)
 			     : ask_problem(a, PROBLEM_PEER_CARD,
 				       "another card of this version is held already");
 	return add_peer(a, &c);
+}
+
+/* How many records are shared with a region, and how many of them are on offer between us. */
+static int count_shared(
+	struct step *s, const struct id *region, uint64_t *ret, uint64_t *ret_on)
+{
+	struct scan scan;
+	int r;
+
+	*ret = *ret_on = 0;
+	scan_init(&scan, TABLE_SHARE, SPAN_OF(*region));
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		struct record_row row;
+		struct id record;
+
+		memcpy(record.b, scan.key + ID_LEN, ID_LEN);
+		r = record_get(s->view, &record, &row);
+		if (r < 0)
+			return err_up(r);
+		*ret += 1;
+		*ret_on += row.offer_open && (id_equal(&row.offer_to, region) ||
+						     id_equal(&row.custodian, region));
+	}
+	return r < 0 ? err_up(r) : 0;
+}
+
+int ask_peer_remove(struct ask *a)
+{
+	struct step *s = a->s;
+	uint64_t shared, on_offer;
+	struct id region;
+	int r = ask_peer(a, &region);
+
+	if (r)
+		return r;
+	r = count_shared(s, &region, &shared, &on_offer);
+	if (r)
+		return err_up(r);
+	a->reply.has_made = true;
+	a->reply.made_dry_run = a->q.dry_run;
+	a->reply.made_records = shared;
+	a->reply.made_text = arena_text(s->arena,
+		"%s shares %llu record%s with this region and stays in their circles; "
+		"%llu of them on offer",
+		text_of_region(s, &region), (unsigned long long)shared, shared == 1 ? "" : "s",
+		(unsigned long long)on_offer);
+	return a->q.dry_run ? 0 : peer_remove(s, peer_find(s->node, &region));
 }
 
 int ask_card(struct ask *a)

@@ -42,6 +42,7 @@ MUST_USE int access_note(struct ask *a, const struct id *record, enum access_wha
 MUST_USE int ask_status(struct ask *a);
 MUST_USE int ask_peers(struct ask *a);
 MUST_USE int ask_peer_add(struct ask *a);
+MUST_USE int ask_peer_remove(struct ask *a);
 MUST_USE int ask_card(struct ask *a);
 MUST_USE int ask_record_list(struct ask *a);
 MUST_USE int ask_record_show(struct ask *a);

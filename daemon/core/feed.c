@@ -158,8 +158,15 @@ int feed_asked(struct step *s, struct peer *p, const struct message *m)
 	int r;
 
 	if (!id_equal(&m->feed_req.incarnation, &s->node->incarnation) ||
-		after < p->row.feed_acked || after >= p->row.feed_next)
+		after < p->row.feed_acked || after >= p->row.feed_next) {
+		/* It asked before it heard that the feed begins anew. It will ask again: to
+		 * begin anew for each of two such requests would never end. */
+		if (p->reconciling)
+			return 0;
+		p->reconciling = true;
 		return begin_anew(s, p);
+	}
+	p->reconciling = false;
 	if (after > p->row.feed_acked) {
 		r = trim(s, p, after);
 		if (r)

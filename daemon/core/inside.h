@@ -78,8 +78,9 @@ struct peer {
 	/* its feed of ours: what it asked for */
 	bool asked;
 	uint64_t feed_sent, feed_budget;
-	bool feed_dirty; /* something may have come behind feed_sent */
-	bool rung;       /* a doorbell is out and it has not asked since */
+	bool feed_dirty;  /* something may have come behind feed_sent */
+	bool rung;        /* a doorbell is out and it has not asked since */
+	bool reconciling; /* RECONCILE is out and it has not asked since */
 
 	/* our feed of its: what we asked for */
 	bool asking;
@@ -136,6 +137,10 @@ struct node {
 		struct affairs affairs;
 		struct id record;
 	} cache[AFFAIRS_CACHED];
+
+	/* A region that is no peer any more, and what was kept for it still goes (forget.c). */
+	bool forgetting;
+	struct id forgotten;
 
 	uint64_t forks;
 	bool disk_full; /* as the host's last figures say */
@@ -268,6 +273,16 @@ MUST_USE int sync_want(struct step *s, struct peer *p, const struct id *record);
 MUST_USE int sync_get(struct step *s, struct peer *p, const struct message *m);
 MUST_USE int sync_changes(struct step *s, struct peer *p, const struct message *m);
 MUST_USE int sync_pump(struct step *s, struct peer *p);
+/* A record's row says whether anything of it is wanted from anybody. .ret may be NULL. */
+MUST_USE int sync_wanted(struct step *s, const struct id *record, struct record_row *ret);
+
+/* forget.c --------------------------------------------------------------------------------- */
+/* Whether a region that is no peer has rows of one. */
+MUST_USE int forget_pending(const struct view *v, const struct id *region, bool *ret);
+/* Begin with a region that has, if there is one. */
+MUST_USE int forget_find(struct node *n, const struct view *v);
+/* The next portion. */
+MUST_USE int forget_some(struct step *s);
 
 /* peer.c ----------------------------------------------------------------------------------- */
 struct peer *peer_find(struct node *n, const struct id *region);
@@ -284,6 +299,10 @@ msec peer_due(const struct peer *p);
 MUST_USE int peer_refuse(struct step *s, struct peer *p, const struct id *record,
 	enum verdict verdict, bool drop);
 void peer_lost(struct step *s, struct peer *p);
+/* It is a peer no more: .p is gone; what is kept for it goes by and by (forget.c). */
+MUST_USE int peer_remove(struct step *s, struct peer *p);
+/* The row of a region that becomes a peer, perhaps again. */
+MUST_USE int peer_begin(struct step *s, const struct id *region, struct peer_row *ret);
 
 /* record.c: what we are to a record
  * ------------------------------------------------------------ */

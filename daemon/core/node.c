@@ -67,6 +67,7 @@ const char *tell_word(enum tell_verb v)
 		[TELL_RECONCILES] = "reconciles",
 		[TELL_FORKED] = "finds forked",
 		[TELL_ADDS_PEER] = "adds peer",
+		[TELL_DROPS_PEER] = "drops peer",
 		[TELL_ADMITS] = "admits",
 	};
 
@@ -245,7 +246,7 @@ int node_touch(struct step *s, const struct id *record)
 static int finish_step(struct step *s)
 {
 	struct node *n = s->node;
-	int r = 0;
+	int r = forget_some(s);
 
 	/* Settling may touch further records, behind this one: the list grows at its end. */
 	for (size_t i = 0; i < n->n_touched && !r; i++) {
@@ -373,7 +374,7 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 
 msec node_due(const struct node *n)
 {
-	msec due = MSEC_NEVER;
+	msec due = n->forgetting ? 0 : MSEC_NEVER;
 
 	for (size_t i = 0; i < n->n_peers; i++)
 		if (peer_due(n->peers[i]) < due)
@@ -481,6 +482,8 @@ int node_new(struct crypto *c, const struct node_keys *keys, const struct node_o
 	r = load_identity(&s, why);
 	if (!r)
 		r = load_peers(&s);
+	if (!r)
+		r = forget_find(n, v);
 	arena_done(&arena);
 	if (r) {
 		node_free(n);

@@ -333,14 +333,13 @@ static int take_runs(struct step *s, struct peer *p, const struct message *m, si
 	return 0;
 }
 
-/* Nothing more comes from this peer: the want is filled, as far as this peer can. */
-static int fill_want(struct step *s, struct peer *p, const struct id *record)
+int sync_wanted(struct step *s, const struct id *record, struct record_row *ret)
 {
 	struct record_row row;
-	int r = drop_want(s, p, record);
+	int r = record_get(s->view, record, &row);
 
-	if (!r)
-		r = record_get(s->view, record, &row);
+	if (ret)
+		*ret = row;
 	if (r)
 		return r == ROW_NONE ? 0 : err_up(r);
 	row.wanted = false;
@@ -353,8 +352,24 @@ static int fill_want(struct step *s, struct peer *p, const struct id *record)
 		row.wanted |= r == 0;
 	}
 	r = record_put(s->view, record, &row);
+	if (ret)
+		*ret = row;
+	return r ? err_odd(r) : 0;
+}
+
+/* Nothing more comes from this peer: the want is filled, as far as this peer can. */
+static int fill_want(struct step *s, struct peer *p, const struct id *record)
+{
+	struct record_row row;
+	int r = drop_want(s, p, record);
+
+	if (!r)
+		r = record_get(s->view, record, &row);
 	if (r)
-		return err_odd(r);
+		return r == ROW_NONE ? 0 : err_up(r);
+	r = sync_wanted(s, record, &row);
+	if (r)
+		return err_up(r);
 	return node_tell(s, &(struct tell){ .verb = TELL_HAS,
 				    .peer = p->region,
 				    .record = *record,

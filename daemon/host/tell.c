@@ -62,6 +62,8 @@ static const struct row {
 			       "17d9e0b4f2a8436c95c7b1e3d6f8a05d" },
 	[TELL_ADDS_PEER]   = { LOG_NOTICE,  "trusts {peer} from now on[: {text}]",
 			       "e93a5c7b1d0f4286ae8c4d6f2b0e7195" },
+	[TELL_DROPS_PEER]  = { LOG_NOTICE,  "links with {peer} no more[: {text}]",
+			       "6b8d2f4a0c1e4957b3f5d7e9a1c3e5f7" },
 	[TELL_ADMITS]      = { LOG_DEBUG,   "admits {text}[ to {record}]", NULL },
 };
 /* clang-format on */

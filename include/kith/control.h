@@ -111,6 +111,7 @@ struct ctl_reply {
 	size_t n_moves;
 	bool has_made, made_dry_run;
 	const char *made_record, *made_place, *made_change, *made_text;
+	uint64_t made_records;
 	const struct ctl_import *imported;
 	struct span data;
 	const char **seen;

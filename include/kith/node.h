@@ -100,6 +100,7 @@ enum tell_verb {
 	TELL_RECONCILES,
 	TELL_FORKED, /* proof is held: .record, .peer */
 	TELL_ADDS_PEER,
+	TELL_DROPS_PEER,
 	TELL_ADMITS, /* local work, .text: appended, imported */
 	TELL_COUNT,
 };

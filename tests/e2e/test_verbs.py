@@ -1,0 +1,204 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+The verbs of everyday care for a region: follow, verify, reload, peer remove, explain, and that a
+dry run of anything changes nothing
+
+Each test's name says what is true. The last line is the tally.
+"""
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import unittest
+
+import region as kith
+from control_client import Problem
+from kithformat import record_pb
+
+PORT = 7810  # and the ones behind it that are free
+
+
+def port():
+    global PORT
+    while True:
+        PORT += 1
+        with socket.socket() as s:
+            try:
+                s.bind(('127.0.0.1', PORT))
+                return PORT
+            except OSError:
+                continue
+
+
+def ask(region, **request):
+    with region.client() as c:
+        return c.ask(**request)
+
+
+def notes_of(region, record):
+    try:
+        return sorted(e.text for r in ask(region, verb='record timeline', record=record)
+                      for e in r.entries if e.kind == 'note')
+    except Problem:
+        return []
+
+
+def new_record(region, *notes):
+    record = region.ctl('record', 'new', json=True)['made']['record']
+    for note in notes:
+        region.ctl('record', 'append', record, '--note', note)
+    return record
+
+
+def figures(region):
+    """What a change would change."""
+    s = region.status()
+    return s.changes, s.commits, s.records, s.peers, s.store_bytes
+
+
+class Base(unittest.TestCase):
+    def setUp(self):
+        self.f = kith.Federation()
+        self.addCleanup(self.f.close)
+        self.addCleanup(self.show)
+
+    def show(self):
+        outcome = self._outcome
+        if outcome and not outcome.success:
+            print(self.f.logs(), file=sys.stderr)
+
+    def region(self, name='north', **more):
+        return self.f.region(name, port=port(), **more)
+
+
+class Explained(unittest.TestCase):
+    def explain(self, *args):
+        done = subprocess.run([kith.program('kithctl'), 'explain', *args], text=True, timeout=30,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_a_name_a_number_and_a_rule_of_a_return_are_explained_without_a_kithd(self):
+        for what, word in (('record-unknown', 'kithctl record list'), ('signature-wrong', 'P3.1'),
+                           ('E3', 'another authority'), ('no-placement', 'no placement'),
+                           ('148', 'DEC and REC'), ('k02', 'more cells')):
+            status, out, _ = self.explain(what)
+            self.assertEqual(status, 0, what)
+            self.assertIn(word, out)
+
+    def test_a_number_that_means_several_things_shows_all_of_them(self):
+        everything = json.loads(self.explain('--json', '1')[1])['explained']
+        self.assertEqual({e['kind'] for e in everything},
+                         {'problem', 'reason of an offer', 'code of a refusal'})
+
+    def test_without_an_argument_all_problems_and_verdicts_are_there(self):
+        got = {e.get('name') for e in json.loads(self.explain('--json')[1])['explained']}
+        for table, word in (('control', 'PROBLEM'), ('verdicts', 'VERDICT')):
+            path = os.path.join(kith.HERE, '..', '..', 'include', 'kith', f'{table}.def')
+            with open(path, encoding='utf-8') as f:
+                names = re.findall(rf'^{word}\(\w+,\s*(?:\d+,\s*)?"([^"]+)"', f.read(), re.M)
+            self.assertGreater(len(names), 20)
+            self.assertEqual(set(names) - got, set())
+
+    def test_what_nothing_is_called_is_said_with_the_next_step(self):
+        status, _, err = self.explain('nonsense')
+        self.assertEqual(status, 1)
+        self.assertIn('next: kithctl explain', err)
+
+
+class Removed(Base):
+    def pair(self):
+        a, b = self.region('north').start(), self.region('south').start()
+        kith.introduce(a, b)
+        return a, b
+
+    def share(self, a, b, *notes):
+        record = new_record(a, *notes)
+        a.ctl('move', 'offer', record, '--to', b.name, '--reason', 'E3')
+        kith.wait_for(lambda: notes_of(b, record) == sorted(notes), 20, 'the record has come')
+        return record
+
+    def test_a_removed_peer_is_gone_and_gets_everything_when_it_is_added_again(self):
+        north, south = self.pair()
+        records = [self.share(north, south, f'note {i}') for i in range(3)]
+        would = north.ctl('peer', 'remove', 'south', '--dry-run', json=True)['made']
+        self.assertEqual((would['records'], would['dry_run']), (3, True))
+        self.assertIn('south', north.peers())
+
+        said = north.ctl('peer', 'remove', 'south', '--yes')
+        self.assertIn('3 records', said)
+        self.assertEqual(north.peers(), {})
+        north.link.wait_line('no peer any more')
+        circle = [c.name for r in ask(north, verb='circle', record=records[0]) for c in r.circle]
+        self.assertIn('south', circle)
+        for i, record in enumerate(records):
+            north.ctl('record', 'append', record, '--note', f'meanwhile {i}')
+        north.restart()
+        self.assertEqual(north.peers(), {})
+
+        # More comes into its new feed than it ever had of the old one, before it asks.
+        card = os.path.join(south.dir, 'card')
+        south.ctl('region', 'card', '--out', card)
+        south.stop()
+        north.ctl('peer', 'add', card, '--yes')
+        with north.client() as c:
+            for i in range(40):
+                c.ask(verb='record append', record=records[2], worker='jo',
+                      entries=[record_pb.Entry(kind=1, text=f'later {i}')])
+        south.start()
+        north.wait_live(south)
+        for i, record in enumerate(records):
+            kith.wait_for(lambda r=record, i=i: f'meanwhile {i}' in notes_of(south, r), 20,
+                          'what was written meanwhile has come')
+        late = self.share(north, south, 'after that')
+        self.assertEqual(notes_of(south, late), ['after that'])
+
+    def test_a_long_feed_goes_by_and_by_also_over_a_crash(self):
+        north, south = self.pair()
+        record = self.share(north, south)
+        card = os.path.join(south.dir, 'card')
+        south.ctl('region', 'card', '--out', card)
+        south.stop()
+        with north.client() as c:
+            for i in range(2000):
+                c.start(verb='record append', record=record, worker='jo',
+                        entries=[record_pb.Entry(kind=1, text=f'{i}')])
+            for i in range(2000):
+                self.assertFalse(c.receive().HasField('problem'))
+            c.ask(verb='peer remove', peer='south')
+            north.kill()
+        north.start_kithd()
+
+        def added():
+            done = north.run_ctl('peer', 'add', card, '--yes')
+            self.assertTrue(done.status == 0 or 'busy:' in done.err, done.err)
+            return done.status == 0
+        kith.wait_for(added, 10, 'it can be added again')
+        south.start()
+        kith.wait_for(lambda: len(notes_of(south, record)) == 2000, 20, 'all has come')
+
+    def test_nobody_to_ask_and_an_unknown_peer_are_refused(self):
+        north, south = self.pair()
+        done = north.run_ctl('peer', 'remove', 'south')
+        self.assertEqual(done.status, 1)
+        self.assertIn('--yes', done.err)
+        self.assertIn('south', north.peers())
+        done = north.run_ctl('peer', 'remove', 'nowhere', '--yes')
+        self.assertEqual(done.status, 1)
+        self.assertIn('peer-unknown', done.err)
+        del south
+
+
+def main():
+    kith.end_on_sigterm()
+    program = unittest.main(exit=False, verbosity=2)
+    r = program.result
+    failed = len(r.failures) + len(r.errors)
+    print(f'{r.testsRun - failed} passed, {failed} failed')
+    sys.exit(failed > 0)
+
+
+if __name__ == '__main__':
+    main()
