@@ -418,7 +418,7 @@ static int add_peer(struct ask *a, const struct checked_card *c)
 	if (r < 0)
 		return err_up(r);
 	if (fresh) {
-		r = peer_begin(s, &c->region, &row);
+		r = forget_resume(s, &c->region, &row);
 		if (r)
 			return err_up(r);
 	}
@@ -539,7 +539,7 @@ int ask_peer_remove(struct ask *a)
 		"%llu of them on offer",
 		text_of_region(s, &region), (unsigned long long)shared, shared == 1 ? "" : "s",
 		(unsigned long long)on_offer);
-	return a->q.dry_run ? 0 : peer_remove(s, peer_find(s->node, &region));
+	return a->q.dry_run ? 0 : forget_begin(s, peer_find(s->node, &region));
 }
 
 int ask_card(struct ask *a)

@@ -7,6 +7,8 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/core/inside.h"
@@ -145,4 +147,82 @@ int forget_some(struct step *s)
 	if (!r && rows && wants)
 		r = forget_find(s->node, s->view);
 	return r ? err_up(r) : 0;
+}
+
+/* Becoming one, and no more
+ * ----------------------------------------------------------------------- */
+
+/* The number at which the next feed of a region begins that was a peer before. A number is
+ * never given twice: what the region says it has of the old feed would be believed of the new.
+ */
+#define FEED_MARK_LEN 64
+static const char *feed_mark(const struct id *region, char into[FEED_MARK_LEN])
+{
+	char hex[ID_TEXT_LEN];
+
+	snprintf(into, FEED_MARK_LEN, "feed-next/%s", id_text(region, hex));
+	return into;
+}
+
+int forget_resume(struct step *s, const struct id *region, struct peer_row *ret)
+{
+	char mark[FEED_MARK_LEN];
+	uint8_t next[8];
+	struct reader rd = reader_of((struct span){ next, sizeof(next) });
+	int r = meta_get(s->view, feed_mark(region, mark), next, sizeof(next));
+
+	if (r < 0)
+		return err_up(r);
+	*ret = (struct peer_row){ .feed_next = 1, .added_ms = s->event->wall_ms };
+	if (r == 0) {
+		ret->feed_next = get_u64(&rd);
+		ret->feed_acked = ret->feed_next - 1;
+	}
+	return 0;
+}
+
+static void take_out(struct node *n, struct peer *p)
+{
+	for (size_t i = 0; i < n->n_peers; i++) {
+		if (n->peers[i] != p)
+			continue;
+		memmove(&n->peers[i], &n->peers[i + 1],
+			(n->n_peers - i - 1) * sizeof(n->peers[0]));
+		n->n_peers--;
+		break;
+	}
+	free(p);
+}
+
+int forget_begin(struct step *s, struct peer *p)
+{
+	struct link_frame f = {
+		.kind = LINK_DROP, .link = p->link, .reason = SPAN_LIT("it is no peer any more")
+	};
+	struct id region = p->region;
+	char mark[FEED_MARK_LEN];
+	uint8_t next[8];
+	struct writer w = writer_of(next, sizeof(next));
+	bool live = p->state == PEER_LIVE;
+	int r = 0;
+
+	put_u64(&w, p->row.feed_next);
+	if (p->state != PEER_DOWN)
+		r = node_link(s, ACTION_LINK_DROP, &f);
+	if (!r && live)
+		r = node_tell(s, &(struct tell){ .verb = TELL_LOSES,
+					 .peer = region,
+					 .text = "it is no peer any more" });
+	if (!r)
+		r = node_tell(s, &(struct tell){ .verb = TELL_DROPS_PEER, .peer = region });
+	if (!r)
+		r = meta_put(s->view, feed_mark(&region, mark), next, sizeof(next));
+	if (!r)
+		r = row_del(s->view, TABLE_PEER, SPAN_OF(region));
+	if (r)
+		return err_odd(r);
+	peer_lost(s, p);
+	take_out(s->node, p);
+	r = forget_find(s->node, s->view);
+	return r ? err_up(r) : peer_announce(s);
 }

@@ -283,6 +283,10 @@ MUST_USE int forget_pending(const struct view *v, const struct id *region, bool 
 MUST_USE int forget_find(struct node *n, const struct view *v);
 /* The next portion. */
 MUST_USE int forget_some(struct step *s);
+/* It is a peer no more: .p is gone, and what is kept for it begins to go. */
+MUST_USE int forget_begin(struct step *s, struct peer *p);
+/* The row of a region that becomes a peer, perhaps again. */
+MUST_USE int forget_resume(struct step *s, const struct id *region, struct peer_row *ret);
 
 /* peer.c ----------------------------------------------------------------------------------- */
 struct peer *peer_find(struct node *n, const struct id *region);
@@ -299,10 +303,6 @@ msec peer_due(const struct peer *p);
 MUST_USE int peer_refuse(struct step *s, struct peer *p, const struct id *record,
 	enum verdict verdict, bool drop);
 void peer_lost(struct step *s, struct peer *p);
-/* It is a peer no more: .p is gone; what is kept for it goes by and by (forget.c). */
-MUST_USE int peer_remove(struct step *s, struct peer *p);
-/* The row of a region that becomes a peer, perhaps again. */
-MUST_USE int peer_begin(struct step *s, const struct id *region, struct peer_row *ret);
 
 /* record.c: what we are to a record
  * ------------------------------------------------------------ */
@@ -362,6 +362,10 @@ const struct care_row *summary_row(struct arena *a, const struct wire_row *w);
 /* After an own change was appended: what its entries add. */
 MUST_USE int summary_entries(
 	struct step *s, const struct id *record, const struct entry *entries, size_t n);
+/* After the last .n changes of a run were taken: what they add, if that can be told without the
+ * fold. */
+MUST_USE int summary_taken(
+	struct step *s, const struct id *record, const struct run *run, size_t n);
 /* Remade from the fold when changes of others have come since. */
 MUST_USE int summary_refresh(struct step *s, const struct id *record);
 MUST_USE int token_find(
