@@ -62,8 +62,12 @@ int ask_move_offer(struct ask *a)
 {
 	struct id record, to;
 	struct ref ref = { 0 };
+	struct node *n = a->s->node;
 	int r = ask_record(a, &record);
 
+	if (!r && a->q.peer.len == strlen(n->name) &&
+		memcmp(a->q.peer.at, n->name, a->q.peer.len) == 0)
+		return ask_problem(a, PROBLEM_ARGUMENT, "%s is this region itself", n->name);
 	if (!r)
 		r = ask_peer(a, &to);
 	if (r)

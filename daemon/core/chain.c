@@ -189,6 +189,8 @@ int chain_append(struct step *s, const struct own_change *o, struct ref *ret)
 	*ret = (struct ref){ .at = h.at, .change = row.head };
 
 	r = record_count(s, o->record, 1);
+	if (!r && o->control)
+		r = summary_entries(s, o->record, NULL, 0);
 	if (!r)
 		r = node_touch(s, o->record);
 	if (!r)

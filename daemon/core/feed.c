@@ -423,8 +423,9 @@ static int take_run(struct step *s, struct peer *p, const struct run *run)
 	r = may_take(s, p, &record, &may);
 	if (r)
 		return err_up(r);
+	/* Ours may be the view that is behind: what the peer has says more (P7.6). */
 	if (!may)
-		return peer_refuse(s, p, &record, VERDICT_NOT_IN_CIRCLE, false);
+		return sync_want(s, p, &record);
 
 	r = chain_take(s, &p->region, run, &record, &added);
 	if (r < 0)
@@ -435,7 +436,9 @@ static int take_run(struct step *s, struct peer *p, const struct run *run)
 		return peer_refuse(s, p, &record, chain_verdict(r), false);
 	if (!added)
 		return 0;
-	r = want_keys(s, p, &record);
+	r = summary_taken(s, &record, run, added);
+	if (!r)
+		r = want_keys(s, p, &record);
 	if (!r)
 		r = node_touch(s, &record);
 	if (r)

@@ -393,7 +393,8 @@ static int share(struct step *s, const struct id *record, const struct affairs *
 		has = r == 0;
 		if (!m->removed && !has) {
 			r = share_put(s->view, &m->row.region, record, m->row.role);
-			if (!r)
+			/* The custodian has everything: a newcomer gets it from there. */
+			if (!r && id_equal(&a->custodian, &s->node->region))
 				r = feed_backfill(s, &m->row.region, record);
 		} else if (m->removed && has) {
 			r = share_del(s->view, &m->row.region, record);

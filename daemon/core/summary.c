@@ -158,6 +158,53 @@ int summary_entries(
 	return put_summary(s, record, &y);
 }
 
+/* One change that came: 0, or ROW_NONE when only the fold can say what it makes of the summary.
+ */
+static int apply_change(struct step *s, struct summary *y, const struct wire_change *c)
+{
+	struct header h;
+	struct body b;
+	int r;
+
+	if (wire_header_decode(c->header, &h))
+		return err_new(-EUCLEAN); /* it was taken a moment ago */
+	if (h.flags & FLAG_CONTROL)
+		return ROW_NONE; /* it may change whose word counts */
+	r = body_open(s, s->arena, &h, c->body, &b);
+	if (r)
+		return r < 0 ? err_up(r) : ROW_NONE;
+	for (size_t i = 0; i < b.n_entries; i++) {
+		if (b.entries[i].n_supersedes || b.entries[i].n_corrects ||
+			b.entries[i].has_alias)
+			return ROW_NONE;
+		r = apply(s, y, &b.entries[i]);
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}
+
+int summary_taken(struct step *s, const struct id *record, const struct run *run, size_t n)
+{
+	struct record_row row;
+	struct summary y;
+	int r = summary_get(s, record, &y);
+
+	if (!r)
+		r = record_get(s->view, record, &row);
+	if (r)
+		return r == ROW_NONE ? 0 : err_up(r);
+	if (row.wanted || y.changes + n != row.changes)
+		return 0; /* stale: the fold will see to it */
+	for (size_t i = run->n - n; i < run->n; i++) {
+		r = apply_change(s, &y, &run->changes[i]);
+		if (r)
+			return r == ROW_NONE ? 0 : err_up(r);
+	}
+	y.changes = row.changes;
+	return put_summary(s, record, &y);
+}
+
 int summary_refresh(struct step *s, const struct id *record)
 {
 	struct record_row row;

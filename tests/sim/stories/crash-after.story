@@ -25,8 +25,6 @@ tells
 	   5.057 south stores R1 north 7
 	   5.057 south has R1 north 7
 	   5.057 south completes R1 6
-	   5.067 north wants R1 south
-	   5.087 north has R1 south 7
 	  15.000 north admits R1 1: entries
 	  15.010 south is killed after its commit
 	  15.010 south dials north

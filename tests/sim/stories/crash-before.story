@@ -25,8 +25,6 @@ tells
 	   5.078 south stores R1 north 7
 	   5.078 south has R1 north 7
 	   5.078 south completes R1 6
-	   5.088 north wants R1 south
-	   5.108 north has R1 south 7
 	  15.000 north admits R1 1: entries
 	  15.010 south is killed before its commit
 	  15.010 south dials north

@@ -48,7 +48,6 @@ show north R1
 show south R1
 tells
 	  70.000 north offers R1 south
-	  70.011 south refuses R1 north not-in-circle
 	  70.011 south wants R1 north
 	  70.038 south stores R1 north 3
 	  70.038 south has R1 north 14

@@ -16,7 +16,6 @@ tells
 	   5.000 north offers R1 south
 	   5.011 south wants R1 north
 	   5.127 south stores R1 north 117
-	   5.137 north wants R1 south
 	   5.243 south stores R1 north 120
 	   5.243 south shows R1 custodian=north, custody=offered to us by north, role=writer, changes=238, entries=237, conflicts=0
 	  10.243 south loses north: timed out
@@ -39,7 +38,6 @@ tells
 	  18.560 south greets north
 	  18.570 north greets south
 	  18.590 north stores R1 south 1
-	  18.590 north has R1 south 304
 	  18.632 south stores R1 north 66
 	  18.632 south has R1 north 304
 	  18.632 south completes R1 302

@@ -25,8 +25,6 @@ tells
 	   5.037 south stores R1 north 7
 	   5.037 south has R1 north 7
 	   5.037 south completes R1 6
-	   5.047 north wants R1 south
-	   5.067 north has R1 south 7
 	  10.000 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=8, entries=5, conflicts=0
 end
 

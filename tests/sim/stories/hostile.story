@@ -11,12 +11,12 @@ hush
 replay south
 wait 5s
 tells
-	  10.010 south refuses north frame-does-not-open
-	  10.010 south loses north: frame-does-not-open
-	  10.020 north loses south: dropped
-	  10.564 south dials north
-	  10.584 south greets north
-	  10.594 north greets south
+	  10.013 south refuses north frame-does-not-open
+	  10.013 south loses north: frame-does-not-open
+	  10.023 north loses south: dropped
+	  10.567 south dials north
+	  10.587 south greets north
+	  10.597 north greets south
 end
 garble south
 note north R1 "this one comes damaged first"

@@ -26,43 +26,41 @@ tells
 	  20.000 east loses north: timed out
 	  20.000 south loses east: timed out
 	  20.000 east loses south: timed out
-	  20.508 north dials east
-	  20.528 north loses east: no answer
-	  20.534 south dials east
-	  20.554 south loses east: no answer
-	  21.626 north dials east
-	  21.640 south dials east
-	  21.646 north loses east: no answer
-	  21.660 south loses east: no answer
-	  23.831 north dials east
-	  23.851 north loses east: no answer
-	  23.993 south dials east
-	  24.013 south loses east: no answer
-	  28.348 south dials east
-	  28.368 south loses east: no answer
-	  28.792 north dials east
-	  28.812 north loses east: no answer
+	  20.546 north dials east
+	  20.566 north loses east: no answer
+	  20.583 south dials east
+	  20.603 south loses east: no answer
+	  21.686 south dials east
+	  21.706 south loses east: no answer
+	  21.801 north dials east
+	  21.821 north loses east: no answer
+	  23.952 north dials east
+	  23.972 north loses east: no answer
+	  24.129 south dials east
+	  24.149 south loses east: no answer
+	  28.578 north dials east
+	  28.598 north loses east: no answer
+	  28.786 south dials east
+	  28.806 south loses east: no answer
 end
 heal south east
 wait 60s
 accept east R1 "Kim"
 wait 5s
 tells
-	  37.338 north dials east
-	  37.358 north loses east: no answer
-	  38.061 south dials east
-	  38.081 south greets east
-	  38.091 east greets south
-	  38.112 east wants R1 south
-	  38.142 east stores R1 south 10
-	  38.142 east has R1 south 10
-	  38.142 east completes R1 8
-	  38.152 south wants R1 east
-	  38.172 south has R1 east 10
-	  55.784 north dials east
-	  55.804 north loses east: no answer
-	  90.279 north dials east
-	  90.299 north loses east: no answer
+	  37.216 north dials east
+	  37.236 north loses east: no answer
+	  37.282 south dials east
+	  37.302 south greets east
+	  37.312 east greets south
+	  37.333 east wants R1 south
+	  37.363 east stores R1 south 10
+	  37.363 east has R1 south 10
+	  37.363 east completes R1 8
+	  56.698 north dials east
+	  56.718 north loses east: no answer
+	  92.395 north dials east
+	  92.415 north loses east: no answer
 	  95.000 east accepts R1 south
 	  95.011 south stores R1 east 2
 	  95.011 south releases R1 east
@@ -83,26 +81,22 @@ tells
 	 100.000 east admits R1 1: entries
 	 105.000 south loses east: timed out
 	 105.000 east loses south: timed out
-	 105.607 south dials east
-	 105.627 south loses east: no answer
-	 106.747 south dials east
-	 106.767 south loses east: no answer
-	 108.768 south dials east
-	 108.788 south loses east: no answer
-	 113.710 south dials east
-	 113.730 south loses east: no answer
-	 122.805 south dials east
-	 122.825 south greets east
-	 122.835 east greets south
-	 122.845 south stores R1 east 1
-	 163.282 north dials east
-	 163.302 north greets east
-	 163.312 east greets north
-	 163.324 north wants R1 east
-	 163.324 north stores R1 east 1
-	 163.332 east wants R1 north
-	 163.344 north has R1 east 14
-	 163.352 east has R1 north 14
+	 105.500 south dials east
+	 105.520 south loses east: no answer
+	 106.750 south dials east
+	 106.770 south loses east: no answer
+	 109.038 south dials east
+	 109.058 south loses east: no answer
+	 113.550 south dials east
+	 113.570 south loses east: no answer
+	 122.599 south dials east
+	 122.619 south greets east
+	 122.629 east greets south
+	 122.639 south stores R1 east 1
+	 156.207 north dials east
+	 156.227 north greets east
+	 156.237 east greets north
+	 156.249 north stores R1 east 1
 	 240.000 north shows R1 custodian=east, custody=reader, role=reader, changes=15, entries=6, conflicts=0
 	 240.000 south shows R1 custodian=east, custody=reader, role=reader, changes=15, entries=6, conflicts=0
 	 240.000 east shows R1 custodian=east, custody=ours, role=custodian, changes=15, entries=6, conflicts=0

@@ -17,15 +17,9 @@ tells
 	  15.000 south offers R1 east
 	  15.011 north stores R1 south 2
 	  15.011 east wants R1 south
-	  15.021 east wants R1 north
 	  15.041 east stores R1 south 9
 	  15.041 east has R1 south 9
 	  15.041 east completes R1 8
-	  15.051 east has R1 north 9
-	  15.051 north wants R1 east
-	  15.051 south wants R1 east
-	  15.071 north has R1 east 9
-	  15.071 south has R1 east 9
 end
 
 decline east R1 2

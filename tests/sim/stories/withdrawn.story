@@ -53,9 +53,7 @@ tells
 	  28.854 south dials north
 	  28.874 south greets north
 	  28.884 north greets south
-	  28.895 south refuses R1 north not-in-circle
 	  28.895 south wants R1 north
-	  28.895 south refuses R1 north not-in-circle
 	  28.923 south stores R1 north 5
 	  28.923 south has R1 north 12
 	  28.923 south declines R1 north

@@ -42,8 +42,6 @@ tells
 	   5.035 south stores R1 north 4
 	   5.035 south has R1 north 4
 	   5.035 south completes R1 3
-	   5.045 north wants R1 south
-	   5.065 north has R1 south 4
 	  10.000 south is told not-custodian
 	  10.000 south is told not-custodian
 	  10.000 south is told argument-wrong
