@@ -184,6 +184,19 @@ static const struct slot seen_slots[] = {
 };
 static SCHEMA(seen);
 
+static const struct slot followed_slots[] = {
+	UINT(1, struct ctl_followed, number),
+	TEXT(2, struct ctl_followed, record),
+	TEXT(3, struct ctl_followed, place),
+	TEXT(4, struct ctl_followed, change),
+	TEXT(5, struct ctl_followed, region),
+	TEXT(6, struct ctl_followed, kind),
+	SLOT(7, U32, SLOT_ALWAYS, struct ctl_followed, class),
+	SLOT(8, U32, SLOT_ALWAYS, struct ctl_followed, epoch),
+	SLOT(9, U64, 0, struct ctl_followed, recorded_ms),
+};
+static SCHEMA(followed);
+
 #define VIEWS(no, member, table)                                                               \
 	SLOTS(no, SUB, 0, struct marked, r.member, r.n_##member, .sub = &table##_schema)
 
@@ -203,6 +216,8 @@ static const struct slot reply_slots[] = {
 	SLOT(13, SUB, SLOT_POINTER, struct marked, r.imported, .sub = &import_schema),
 	SLOT(14, BYTES, 0, struct marked, r.data),
 	SLOT_WHOLE(15, struct marked, has_seen, seen),
+	VIEWS(16, followed, followed),
+	SLOT(17, U64, 0, struct marked, r.through),
 };
 static SCHEMA(reply);
 

@@ -20,7 +20,7 @@ _kithctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return
 		;;
 	--dir | -d) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
-	--to)
+	--to | --peer)
 		mapfile -t COMPREPLY < <(compgen -W "$(kithctl peers 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$cur")
 		return
 		;;

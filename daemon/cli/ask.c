@@ -249,7 +249,12 @@ static int take_reply(struct cli *c, struct waiting *w, size_t n, const struct a
 		json_decref(tree);
 		return rc;
 	}
-	rc = json_merge(mine->tree, tree, how->latest);
+	if (how->reply) {
+		rc = how->reply(how->ctx, tree);
+		json_decref(tree);
+	} else {
+		rc = json_merge(mine->tree, tree, how->latest);
+	}
 	if (rc == 0 && head.has_progress)
 		rc = how->progress ? how->progress(how->ctx, &head)
 				   : show_progress(c, mine, &head);

@@ -127,6 +127,8 @@ MUST_USE int json_reply(struct span bytes, struct arena *a, json_t **ret);
  * replaced. Drops .more. */
 MUST_USE int json_merge(json_t *into, json_t *more, bool latest);
 MUST_USE int json_out(const struct cli *c, const json_t *j);
+/* One of many: always one line. */
+MUST_USE int json_line(const struct cli *c, const json_t *j);
 /* The text of a member, "" when it is not there. */
 const char *json_text(const json_t *object, const char *key);
 uint64_t json_number(const json_t *object, const char *key);
@@ -137,6 +139,8 @@ struct ask {
 	void *ctx;
 	bool latest;                               /* follow: keep the latest of each list */
 	int (*piece)(void *ctx, struct span data); /* NULL: not wanted */
+	/* Each reply by itself; the tree then stays empty. NULL: not wanted */
+	int (*reply)(void *ctx, const json_t *reply);
 	int (*progress)(void *ctx, const struct reply_head *h); /* NULL: not shown */
 };
 /* Who asks and how: worker, role, purpose, dry run, the verb's number. */
@@ -209,6 +213,7 @@ void crypto_drop(struct crypto **c);
 /* The verbs. */
 int verb_status(struct cli *c);
 int verb_explain(struct cli *c);
+int verb_follow(struct cli *c);
 int verb_region_init(struct cli *c);
 int verb_region_card(struct cli *c);
 int verb_peer_add(struct cli *c);

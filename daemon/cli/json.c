@@ -184,6 +184,15 @@ int json_merge(json_t *into, json_t *more, bool latest)
 	return 0;
 }
 
+static int dump(const struct cli *c, const json_t *j, size_t flags)
+{
+	if (json_dumpf(j, stdout, flags) != 0 || fputc('\n', stdout) == EOF)
+		return cli_say(
+			CLI_FAILED, "%s: standard output cannot be written", c->verb->words);
+
+	return 0;
+}
+
 /* On a terminal for people: indented, and nothing but ASCII, since JSON lets C1 controls and
  * what turns writing round pass. Elsewhere one line. */
 int json_out(const struct cli *c, const json_t *j)
@@ -191,9 +200,10 @@ int json_out(const struct cli *c, const json_t *j)
 	size_t flags =
 		isatty(STDOUT_FILENO) ? JSON_INDENT(2) | JSON_ENSURE_ASCII : JSON_COMPACT;
 
-	if (json_dumpf(j, stdout, flags) != 0 || fputc('\n', stdout) == EOF)
-		return cli_say(
-			CLI_FAILED, "%s: standard output cannot be written", c->verb->words);
+	return dump(c, j, flags);
+}
 
-	return 0;
+int json_line(const struct cli *c, const json_t *j)
+{
+	return dump(c, j, JSON_COMPACT | JSON_ENSURE_ASCII);
 }

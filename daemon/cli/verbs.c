@@ -96,6 +96,14 @@ const struct command verbs[] = {
 		verb_circle, 0, 1, 1 },
 	{ VERB_CUSTODY, "custody", "RECORD", "who was responsible, and when", NULL,
 		verb_custody, 0, 1, 1 },
+	{ VERB_FOLLOW, "follow", "[RECORD] [--after N] [--once]",
+		"the changes as they come, from a number on",
+		"A line a change: its number in this store's log, record, author, place in its "
+		"chain, kind. Note\nthe number that was worked through and go on behind it "
+		"with "
+		"--after: each change comes at\nleast once. With --json each line is an "
+		"object.",
+		verb_follow, O(AFTER) | O(ONCE) | O(PEER) | O(CONTROL) | O(SEALED), 0, 1 },
 	{ 0, "explain", "[CODE|NAME]", "what a code or a name means, and what to do; offline",
 		"Problems of requests, verdicts about other regions, reasons and refusals of "
 		"moves, rules of\nreturns. Without an argument, all of them.",

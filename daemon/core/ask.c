@@ -33,6 +33,7 @@ static int (*const handlers[])(struct ask *) = {
 	[VERB_CIRCLE] = ask_circle,
 	[VERB_CUSTODY] = ask_custody,
 	[VERB_PEER_REMOVE] = ask_peer_remove,
+	[VERB_FOLLOW] = ask_follow,
 };
 
 int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r)

@@ -59,6 +59,7 @@ MUST_USE int ask_move_list(struct ask *a);
 MUST_USE int ask_move_show(struct ask *a);
 MUST_USE int ask_circle(struct ask *a);
 MUST_USE int ask_custody(struct ask *a);
+MUST_USE int ask_follow(struct ask *a);
 
 /* Parts that several views share. */
 MUST_USE int view_circle(struct ask *a, const struct id *record, const struct affairs *f);

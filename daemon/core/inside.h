@@ -19,6 +19,7 @@
 #define PEERS_MAX      64
 #define GETS_MAX       4
 #define FOLLOWERS_MAX  32
+#define STREAMS_MAX    16
 #define SEEN_MAX       256
 #define AFFAIRS_CACHED 64
 #define NAME_TEXT_MAX  REGION_NAME_MAX
@@ -103,6 +104,21 @@ struct follower {
 	bool told;
 };
 
+/* Somebody local who reads the log, and stays at its end or not (follow.c). */
+enum stream_kind { STREAM_ALL, STREAM_CONTROL, STREAM_SEALED };
+struct stream {
+	bool busy;
+	bool stays; /* goes on at the end of the log */
+	bool stood; /* has been told that it was there */
+	bool has_record, has_author;
+	struct id record, author;
+	enum stream_kind kind;
+	uint64_t client;
+	uint32_t request;
+	uint64_t next; /* number in the log that is read next */
+	uint64_t left; /* changes to be told */
+};
+
 struct node {
 	struct crypto *crypto;
 	const struct node_keys *keys;
@@ -125,6 +141,8 @@ struct node {
 	struct peer *peers[PEERS_MAX];
 	size_t n_peers;
 	struct follower followers[FOLLOWERS_MAX];
+	struct stream streams[STREAMS_MAX];
+	size_t next_stream;
 	struct {
 		struct hash what;
 	} seen[SEEN_MAX]; /* access entries of this hour: a ring */
@@ -275,6 +293,13 @@ MUST_USE int sync_changes(struct step *s, struct peer *p, const struct message *
 MUST_USE int sync_pump(struct step *s, struct peer *p);
 /* A record's row says whether anything of it is wanted from anybody. .ret may be NULL. */
 MUST_USE int sync_wanted(struct step *s, const struct id *record, struct record_row *ret);
+
+/* follow.c --------------------------------------------------------------------------------- */
+/* Tell those who follow a bounded part of what they have not seen. */
+MUST_USE int follow_some(struct step *s);
+/* Somebody has more to read: the next step need not wait. */
+bool follow_waits(const struct node *n);
+void follow_gone(struct node *n, uint64_t client);
 
 /* forget.c --------------------------------------------------------------------------------- */
 /* Whether a region that is no peer has rows of one. */

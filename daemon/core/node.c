@@ -269,6 +269,8 @@ static int finish_step(struct step *s)
 		if (!r)
 			r = peer_save(s, p);
 	}
+	if (!r)
+		r = follow_some(s);
 	return r ? err_up(r) : 0;
 }
 
@@ -317,6 +319,7 @@ static void client_gone(struct node *n, uint64_t client)
 	for (size_t i = 0; i < FOLLOWERS_MAX; i++)
 		if (n->followers[i].busy && n->followers[i].client == client)
 			n->followers[i].busy = false;
+	follow_gone(n, client);
 }
 
 static int take_event(struct step *s)
@@ -363,6 +366,9 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 	r = take_event(&s);
 	if (!r)
 		r = finish_step(&s);
+	/* Texts of replies and tellings may be missing for want of memory: not unnoticed. */
+	if (!r && s.arena->failed)
+		r = err_new(-ENOMEM);
 	n->touched = NULL;
 	n->n_touched = n->room_touched = 0;
 	if (r == -ENOSPC)
@@ -374,7 +380,7 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 
 msec node_due(const struct node *n)
 {
-	msec due = n->forgetting ? 0 : MSEC_NEVER;
+	msec due = n->forgetting || follow_waits(n) ? 0 : MSEC_NEVER;
 
 	for (size_t i = 0; i < n->n_peers; i++)
 		if (peer_due(n->peers[i]) < due)

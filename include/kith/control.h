@@ -43,6 +43,7 @@ struct ctl_request {
 	uint32_t code;
 	bool dry_run, follow;
 	uint64_t after, limit;
+	struct span kind;
 };
 MUST_USE int wire_request_decode(struct span bytes, struct arena *a, struct ctl_request *ret);
 MUST_USE int wire_request_encode(
@@ -88,6 +89,12 @@ struct ctl_status {
 struct ctl_import {
 	uint64_t children, records_new, rows, rows_new, rows_same, rows_superseding, changes;
 };
+/* One change of the log. */
+struct ctl_followed {
+	uint64_t number, recorded_ms;
+	const char *record, *place, *change, *region, *kind;
+	uint32_t class, epoch;
+};
 struct ctl_reply {
 	uint32_t id;
 	bool last;
@@ -116,6 +123,9 @@ struct ctl_reply {
 	struct span data;
 	const char **seen;
 	size_t n_seen;
+	struct ctl_followed *followed;
+	size_t n_followed;
+	uint64_t through; /* of the log; 0: not said */
 };
 MUST_USE int wire_reply_encode(const struct ctl_reply *r, struct arena *a, struct span *ret);
 

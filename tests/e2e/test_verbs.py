@@ -108,6 +108,106 @@ class Explained(unittest.TestCase):
         self.assertIn('next: kithctl explain', err)
 
 
+class Followed(Base):
+    def lines(self, region, *args):
+        return [json.loads(x) for x in
+                region.ctl('--json', 'follow', '--once', *args).splitlines()]
+
+    def numbers(self, region, *args):
+        return [x['number'] for x in self.lines(region, *args) if 'number' in x]
+
+    def test_every_change_comes_once_in_order_and_after_a_number_the_rest(self):
+        north = self.region().start_kithd()
+        record = new_record(north, 'a', 'b')
+        changes = north.status().changes
+        self.assertEqual(self.numbers(north), list(range(1, changes + 1)))
+        self.assertEqual(self.numbers(north, '--after', str(changes - 1)), [changes])
+        first = self.lines(north)[0]
+        self.assertEqual((first['kind'], first['record'], first['region'], first['epoch']),
+                         ('control genesis', record, 'north', 0))
+        self.assertGreater(first['recorded_ms'], 1600000000000)
+        self.assertNotIn('text', str(self.lines(north)))
+        self.assertEqual(self.lines(north, '--after', str(changes)), [{'through': changes}])
+
+    def test_filters_let_through_what_they_name_and_still_tell_how_far_it_was(self):
+        north = self.region().start_kithd()
+        one, two = new_record(north, 'a'), new_record(north, 'b')
+        everything = self.lines(north)
+        for args, true in (((one,), lambda x: x['record'] == one),
+                           (('--control',), lambda x: x['kind'].startswith('control')),
+                           (('--sealed', two),
+                            lambda x: x['kind'] == 'sealed' and x['record'] == two),
+                           (('--peer', 'north'), lambda x: True)):
+            got = self.numbers(north, *args)
+            self.assertEqual(got, [x['number'] for x in everything if true(x)], args)
+            self.assertTrue(got)
+        nobody = '00' * 16
+        self.assertEqual(self.lines(north, '--peer', nobody),
+                         [{'through': north.status().changes}])
+
+    def test_following_leaves_no_trace_in_the_record(self):
+        north = self.region().start_kithd()
+        new_record(north, 'a')
+        before = figures(north)
+        self.lines(north)
+        self.assertEqual(figures(north), before)
+
+    def test_who_stands_hears_of_a_change_when_it_is_committed_and_resumes_over_a_crash(self):
+        north = self.region().start_kithd()
+        record = new_record(north)
+        with north.client() as c:
+            replies = c.replies(c.start(verb='follow', after=0, follow=True))
+            seen = [f.number for f in next(replies).followed]
+            self.assertEqual(seen, [1])
+            with north.client() as other:
+                other.ask(verb='record append', record=record, worker='jo',
+                          entries=[record_pb.Entry(kind=1, text='x')])
+            seen += [f.number for f in next(replies).followed]
+            self.assertEqual(seen, [1, 2])
+        north.kill()
+        north.start_kithd()
+        north.ctl('record', 'append', record, '--note', 'y')
+        with north.client() as c:
+            replies = c.replies(c.start(verb='follow', after=2, follow=True))
+            self.assertEqual([f.number for f in next(replies).followed], [3])
+
+    def test_a_long_past_comes_whole_while_others_are_served(self):
+        north = self.region().start_kithd()
+        record = new_record(north)
+        with north.client() as c:
+            for i in range(3000):
+                c.start(verb='record append', record=record, worker='jo',
+                        entries=[record_pb.Entry(kind=1, text=f'{i}')])
+            for i in range(3000):
+                self.assertFalse(c.receive().HasField('problem'))
+        self.assertEqual(self.numbers(north), list(range(1, 3002)))
+        with north.client() as c:
+            replies = c.replies(c.start(verb='follow', follow=True))
+            first = [f.number for f in next(replies).followed]
+            self.assertLessEqual(len(first), 500)
+            self.assertEqual(north.status().name, 'north')
+            while len(first) < 3001:
+                first += [f.number for f in next(replies).followed]
+            self.assertEqual(first, list(range(1, 3002)))
+
+    def test_what_cannot_be_followed_is_refused_by_name(self):
+        north = self.region().start_kithd()
+        with north.client() as c:
+            for wrong, problem in (({'after': 1}, 'argument-wrong'), ({'kind': 'x'}, 'argument-wrong'),
+                                   ({'record': 'abcdef'}, 'record-unknown'),
+                                   ({'peer': 'nowhere'}, 'peer-unknown')):
+                with self.assertRaises(Problem) as refused:
+                    c.ask(verb='follow', **wrong)
+                self.assertEqual(refused.exception.problem.name, problem)
+            for _ in range(16):
+                c.start(verb='follow', follow=True)
+            with self.assertRaises(Problem) as refused:
+                c.ask(verb='follow')
+            self.assertEqual(refused.exception.problem.name, 'busy')
+        with north.client() as c:  # who went has left room
+            c.ask(verb='follow')
+
+
 class Removed(Base):
     def pair(self):
         a, b = self.region('north').start(), self.region('south').start()

@@ -55,6 +55,7 @@ static struct ctl_request full_request(void)
 		.after = 8,
 		.limit = 9,
 		.peer_endpoint = SPAN_LIT("tcp://a:1"),
+		.kind = SPAN_LIT("sealed"),
 	};
 }
 
