@@ -396,11 +396,10 @@ static int check_meaning(struct step *s, const struct checked *k, const struct r
 		struct control c;
 		int r;
 
-		if (!(h->flags & FLAG_CONTROL)) {
-			if (!affairs_member(a, &h->at.author))
-				return CHAIN_E_STRANGER;
+		if (!affairs_member(a, &h->at.author))
+			return CHAIN_E_STRANGER;
+		if (!(h->flags & FLAG_CONTROL))
 			continue;
-		}
 		r = check_signature(s, h, &k->ids[i], run->changes[i].signature);
 		if (!r)
 			r = read_control(s, h, run->changes[i].body, &c);

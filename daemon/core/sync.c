@@ -254,6 +254,16 @@ static int refuse_want(struct step *s, struct peer *p, const struct id *record, 
 	return peer_refuse(s, p, record, chain_verdict(verdict), false);
 }
 
+/* Nobody but who is or was in the circle writes anything in it: else any member could fill a
+ * record with the chains of regions that it made up. */
+static int check_authors(const struct path *path, const struct affairs *a)
+{
+	for (size_t i = path->first_new; i < path->n; i++)
+		if (!affairs_member(a, &path->held[i].ref.at.author))
+			return CHAIN_E_STRANGER;
+	return 0;
+}
+
 /* Cards and path (P7.8). *ret_on: the record is ours to hold and to take from this peer. */
 static int take_affairs(struct step *s, struct peer *p, const struct message *m, bool *ret_on)
 {
@@ -287,6 +297,9 @@ static int take_affairs(struct step *s, struct peer *p, const struct message *m,
 		r = drop_want(s, p, record);
 		return r ? err_up(r) : peer_refuse(s, p, record, VERDICT_NOT_IN_CIRCLE, false);
 	}
+	r = check_authors(&path, &a);
+	if (r)
+		return refuse_want(s, p, record, r);
 	*ret_on = true;
 	return keep_path(s, record, &path);
 }

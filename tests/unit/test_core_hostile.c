@@ -81,11 +81,75 @@ static void purpose_of_any_length_is_refused_not_fatal(void **state)
 	fix_free(x);
 }
 
+struct forging {
+	struct id record;
+	struct wire_change change; /* in .bytes */
+	uint8_t bytes[4096];
+};
+
+/* A control change in a record that the region knows nothing of. */
+static int forge(struct step *s, void *ctx)
+{
+	struct forging *f = ctx;
+	struct control c = { .kind = CONTROL_CLOSE, .date = node_today(s), .term = 1 };
+	struct own_change own = { .record = &f->record, .control = &c, .sign = true };
+	struct wire_change made;
+	struct index_row at;
+	struct writer w = writer_of(f->bytes, sizeof(f->bytes));
+	struct ref ref;
+
+	c.last.at = (struct place){ s->node->region, s->node->incarnation, 1 };
+	assert_int_equal(chain_append(s, &own, &ref), 0);
+	assert_int_equal(index_get(s->view, &f->record, &ref.at, &at), 0);
+	assert_int_equal(log_get(s->view, at.n, &made), 0);
+	put_span(&w, made.header);
+	put_span(&w, made.signature);
+	put_span(&w, made.body);
+	f->change.header = (struct span){ f->bytes, made.header.len };
+	f->change.signature = (struct span){ f->bytes + made.header.len, SIG_LEN };
+	f->change.body = (struct span){ f->bytes + made.header.len + SIG_LEN, made.body.len };
+	return 0;
+}
+
+static int count_chains(struct step *s, void *ctx)
+{
+	struct scan scan;
+	int n = 0;
+
+	scan_init(&scan, TABLE_CHAIN, (struct span){ ctx, ID_LEN });
+	while (scan_next(&scan, s->view) == 0)
+		n++;
+	return n;
+}
+
+static void control_change_of_a_stranger_is_not_kept(void **state)
+{
+	struct fix *x = fix_new(3);
+	struct forging f;
+	struct feed_item item = { .run = { .changes = &f.change, .n = 1 } };
+	struct message m = { .kind = MSG_FEED,
+		.feed = { .items = &item, .n = 1, .through = 100 } };
+
+	(void)state;
+	fix_introduce_all(x);
+	f.record = fix_record(x, NORTH);
+	assert_int_equal(fix_offer(x, NORTH, &f.record, SOUTH), 0);
+	fix_wait(x, 1);
+	assert_int_equal(fix_inside(x, EAST, forge, &f), 0);
+	const int before = fix_inside(x, NORTH, count_chains, &f.record);
+
+	fix_say(x, SOUTH, NORTH, &m);
+	fix_wait(x, 70);
+	assert_int_equal(fix_inside(x, NORTH, count_chains, &f.record), before);
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(get_beyond_all_numbers_is_answered_like_any_other),
 		cmocka_unit_test(kem_key_of_low_order_gets_no_keys_and_breaks_nothing),
+		cmocka_unit_test(control_change_of_a_stranger_is_not_kept),
 		cmocka_unit_test(purpose_of_any_length_is_refused_not_fatal),
 	};
 
