@@ -48,8 +48,10 @@ static int add_bundle(struct answer *an, const struct id *region)
 static int add_bundles(struct answer *an)
 {
 	for (size_t i = 0; i < an->affairs->n_members; i++) {
-		int r = add_bundle(an, &an->affairs->members[i].row.region);
+		int r = 0;
 
+		if (an->bytes + BUNDLE_MAX < ANSWER_SOFT)
+			r = add_bundle(an, &an->affairs->members[i].row.region);
 		if (r)
 			return err_up(r);
 	}
@@ -69,6 +71,10 @@ static int add_path(struct answer *an)
 		if (!control_row_read(
 			    (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c))
 			return err_new(-EUCLEAN);
+		/* A path that does not fit into a frame ends the link if it is sent all the
+		 * same. */
+		if (an->bytes + wire_change_size(&c) > ANSWER_HARD)
+			return 0;
 		an->bytes += wire_change_size(&c);
 		r = ADD(an, path, c);
 		if (r)
@@ -82,7 +88,7 @@ static int add_keys(struct answer *an)
 	const struct affairs *a = an->affairs;
 	const struct member *m = affairs_member(a, &an->p->region);
 
-	for (size_t i = 0; m && i < a->n_keys; i++) {
+	for (size_t i = 0; m && i < a->n_keys && an->bytes + 256 < ANSWER_HARD; i++) {
 		const struct key_commitment *k = &a->keys[i];
 		struct key_wrap wrap;
 		int r;

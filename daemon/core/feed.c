@@ -16,6 +16,8 @@
 #define WANTS_MAX   100000                  /* of one peer; beyond, its feed waits */
 #define ITEMS_MAX   1024
 
+#define BACKFILL_SIZE ((size_t)24) /* of such an item in a message, at most */
+
 /* Writing ---------------------------------------------------------------------------------- */
 
 static int feed_add(struct step *s, const struct id *peer, const struct feed_row *row)
@@ -187,6 +189,7 @@ struct filling {
 	struct feed_item *items;
 	size_t n, room_changes;
 	size_t bytes;
+	size_t run_from;   /* .bytes where the open run begins */
 	uint64_t through;  /* everything up to here is in .items, whole */
 	uint64_t run_last; /* the last entry of the open run */
 	size_t run_signed; /* changes of the open run up to its last signature */
@@ -205,11 +208,13 @@ static void close_run(struct filling *f)
 		return;
 	item = &f->items[f->n - 1];
 	f->open = false;
+	item = &f->items[f->n - 1];
 	if (f->run_signed == 0) {
 		/* It does not reach its signature in one frame: the record is asked for whole.
-		 */
+		 * Its bytes are not sent: who counts them would wait for them (P7.2). */
 		*item = (struct feed_item){ .is_backfill = true, .backfill = f->run_at.record };
 		f->through = f->run_last;
+		f->bytes = f->run_from + BACKFILL_SIZE;
 		return;
 	}
 	if (f->run_signed < item->run.n)
@@ -249,9 +254,11 @@ static int add_change(struct step *s, struct filling *f, uint64_t n, const struc
 		f->items[f->n++] = (struct feed_item){ 0 };
 		f->open = true;
 		f->run_signed = f->room_changes = 0;
+		f->run_from = f->bytes;
 	}
 	item = &f->items[f->n - 1];
 	if (f->bytes + size > FEED_HARD || item->run.n == RUN_CHANGES_MAX ||
+		f->bytes - f->run_from + size > RUN_BYTES_MAX || /* (P3.2) */
 		(f->bytes > FEED_SOFT && f->run_signed == item->run.n && item->run.n)) {
 		close_run(f);
 		f->full = true;
@@ -307,7 +314,7 @@ static int fill(struct step *s, struct peer *p, struct filling *f)
 		}
 		f->items[f->n++] =
 			(struct feed_item){ .is_backfill = true, .backfill = row.record };
-		f->bytes += 24;
+		f->bytes += BACKFILL_SIZE;
 		f->through = n;
 	}
 	close_run(f);
