@@ -18,7 +18,7 @@ struct answer {
 	const struct message *get;
 	const struct affairs *affairs;
 	struct message m;
-	size_t bytes;
+	size_t bytes, soft; /* beyond .soft no further run is begun */
 	size_t room_bundles, room_path, room_keys, room_runs;
 };
 
@@ -138,7 +138,7 @@ static int add_run(struct answer *an, struct place at, uint64_t head, size_t *re
 			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
 		size = wire_change_size(&c);
 		if (bytes + size > RUN_BYTES_MAX || an->bytes + bytes + size > ANSWER_HARD ||
-			(signed_n && an->bytes + bytes + size > ANSWER_SOFT))
+			(signed_n && an->bytes + bytes + size > an->soft))
 			break;
 		grown = arena_grow(s->arena, run.changes, run.n, &room, sizeof(*grown));
 		if (!grown)
@@ -177,7 +177,7 @@ static int add_chains(struct answer *an)
 		if (at.seq >= row.seq)
 			continue;
 		for (at.seq++; at.seq <= row.seq && n; at.seq += n) {
-			if (an->bytes > ANSWER_SOFT)
+			if (an->bytes > an->soft)
 				return 0;
 			r = add_run(an, at, row.seq, &n);
 			if (r)
@@ -214,6 +214,8 @@ int sync_get(struct step *s, struct peer *p, const struct message *m)
 		r = add_path(&an);
 	if (!r && m->get.keys)
 		r = add_keys(&an);
+	/* A long path does not leave the chains without room. */
+	an.soft = an.bytes + (m->get.budget < ANSWER_SOFT ? m->get.budget : ANSWER_SOFT);
 	if (!r)
 		r = add_chains(&an);
 	if (r)

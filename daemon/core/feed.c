@@ -414,7 +414,6 @@ static int want_keys(struct step *s, struct peer *p, const struct id *record)
 
 static int take_run(struct step *s, struct peer *p, const struct run *run)
 {
-	struct record_row row;
 	struct id record;
 	size_t added;
 	bool may = false;
@@ -422,22 +421,19 @@ static int take_run(struct step *s, struct peer *p, const struct run *run)
 
 	if (r)
 		return peer_refuse(s, p, NULL, chain_verdict(r), false);
-	r = record_get(s->view, &record, &row);
-	if (r < 0)
-		return err_up(r);
-	if (r == ROW_NONE)
-		return sync_want(s, p, &record);
 	r = may_take(s, p, &record, &may);
 	if (r)
 		return err_up(r);
-	/* Ours may be the view that is behind: what the peer has says more (P7.6). */
+	/* A record that is not known, and one that is not this peer's as far as we know, are
+	 * asked about alike (P7.9): the path in the answer decides (P7.10). */
 	if (!may)
 		return sync_want(s, p, &record);
 
 	r = chain_take(s, &p->region, run, &record, &added);
 	if (r < 0)
 		return err_up(r);
-	if (r == CHAIN_E_GAP || r == CHAIN_E_UNKNOWN)
+	/* Early, by a card or a circle change that is still on its way: no fault (P7.6). */
+	if (r == CHAIN_E_GAP || r == CHAIN_E_UNKNOWN || r == CHAIN_E_STRANGER)
 		return sync_want(s, p, &record);
 	if (r)
 		return peer_refuse(s, p, &record, chain_verdict(r), false);

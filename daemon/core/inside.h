@@ -18,6 +18,7 @@
 
 #define PEERS_MAX      64
 #define GETS_MAX       4
+#define HEADED_MAX     32
 #define FOLLOWERS_MAX  32
 #define STREAMS_MAX    16
 #define SEEN_MAX       256
@@ -87,6 +88,8 @@ struct peer {
 	bool asking;
 	uint64_t asked_budget; /* what is left of it, as we count */
 	struct get_slot gets[GETS_MAX];
+	struct id headed[HEADED_MAX]; /* wants whose cards and path have come: a ring */
+	size_t headed_next;
 	uint32_t next_request;
 	struct id want_after; /* the round through its wants goes on behind this record */
 	msec wants_due; /* a failed want is tried again then; 0: nothing waits for the clock */

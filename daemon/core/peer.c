@@ -98,6 +98,7 @@ void peer_lost(struct step *s, struct peer *p)
 	p->asked = p->asking = p->feed_dirty = p->rung = p->reconciling = false;
 	p->feed_sent = p->feed_budget = p->asked_budget = 0;
 	memset(p->gets, 0, sizeof(p->gets));
+	memset(p->headed, 0, sizeof(p->headed));
 	move(p, PEER_DOWN, s->event->now);
 }
 

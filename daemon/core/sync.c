@@ -57,6 +57,28 @@ static bool being_asked(const struct peer *p, const struct id *record)
 	return false;
 }
 
+/* Cards, path and keys come with the first answer to a want and are not asked for in those that
+ * follow: unless it is forgotten that they came, which costs bytes and nothing else. */
+static struct id *find_headed(struct peer *p, const struct id *record)
+{
+	for (size_t i = 0; i < HEADED_MAX; i++)
+		if (id_equal(&p->headed[i], record))
+			return &p->headed[i];
+	return NULL;
+}
+
+static void set_headed(struct peer *p, const struct id *record, bool headed)
+{
+	struct id *at = find_headed(p, record);
+
+	if (at && !headed)
+		*at = (struct id){ 0 };
+	if (at || !headed)
+		return;
+	p->headed[p->headed_next] = *record;
+	p->headed_next = (p->headed_next + 1) % HEADED_MAX;
+}
+
 static int collect_have(struct step *s, const struct id *record, struct message *m)
 {
 	struct scan scan;
@@ -73,8 +95,11 @@ static int collect_have(struct step *s, const struct id *record, struct message 
 			return err_new(-ENOMEM);
 		m->get.have = grown;
 		if (!chain_row_read((struct span){ scan.key, scan.key_len }, scan.value,
-			    &grown[m->get.n_have++], &row))
+			    &grown[m->get.n_have], &row))
 			return err_new(-EUCLEAN);
+		if (row.forked) /* nothing more is taken of it (P3.5) */
+			grown[m->get.n_have].seq = UINT64_MAX;
+		m->get.n_have++;
 	}
 	return r < 0 ? err_up(r) : 0;
 }
@@ -93,12 +118,17 @@ static int ask(struct step *s, struct peer *p, struct get_slot *slot, const stru
 	m.get.request = ++p->next_request;
 	m.get.record = *record;
 	m.get.budget = GET_BUDGET;
-	m.get.keys = !whole;
-	r = collect_have(s, record, &m);
-	if (r)
-		return err_up(r);
+	m.get.keys = true;
+	/* Who is not in the circle, as far as we know, is asked as if we knew nothing: what is
+	 * held here is not for everybody who can name a record (P7.9). */
+	if (affairs_role(a, &p->region) != ROLE_NONE) {
+		m.get.keys = !whole || !find_headed(p, record);
+		r = collect_have(s, record, &m);
+		if (r)
+			return err_up(r);
+	}
 	*slot = (struct get_slot){
-		.busy = true, .keys = !whole, .request = m.get.request, .record = *record
+		.busy = true, .keys = m.get.keys, .request = m.get.request, .record = *record
 	};
 	return peer_send(s, p, &m);
 }
@@ -244,6 +274,7 @@ static int drop_want(struct step *s, struct peer *p, const struct id *record)
 		return r == ROW_NONE ? 0 : err_up(r);
 	if (p->wants)
 		p->wants--;
+	set_headed(p, record, false);
 	return want_del(s->view, &p->region, record);
 }
 
@@ -251,6 +282,7 @@ static int drop_want(struct step *s, struct peer *p, const struct id *record)
 static int refuse_want(struct step *s, struct peer *p, const struct id *record, int verdict)
 {
 	p->wants_due = s->event->now + WANT_PAUSE;
+	set_headed(p, record, false);
 	return peer_refuse(s, p, record, chain_verdict(verdict), false);
 }
 
@@ -264,8 +296,10 @@ static int check_authors(const struct path *path, const struct affairs *a)
 	return 0;
 }
 
-/* Cards and path (P7.8). *ret_on: the record is ours to hold and to take from this peer. */
-static int take_affairs(struct step *s, struct peer *p, const struct message *m, bool *ret_on)
+/* Cards and path (P7.8). *ret_on: the record is ours to hold and to take from this peer;
+ * *ret_new: some of the path was. */
+static int take_affairs(
+	struct step *s, struct peer *p, const struct message *m, bool *ret_on, bool *ret_new)
 {
 	const struct id *record = &m->changes.record;
 	struct affairs a;
@@ -295,12 +329,15 @@ static int take_affairs(struct step *s, struct peer *p, const struct message *m,
 	if (!a.known || affairs_role(&a, &s->node->region) == ROLE_NONE ||
 		affairs_role(&a, &p->region) == ROLE_NONE) {
 		r = drop_want(s, p, record);
+		if (!r)
+			r = sync_wanted(s, record, NULL);
 		return r ? err_up(r) : peer_refuse(s, p, record, VERDICT_NOT_IN_CIRCLE, false);
 	}
 	r = check_authors(&path, &a);
 	if (r)
 		return refuse_want(s, p, record, r);
 	*ret_on = true;
+	*ret_new = path.n_new > 0;
 	return keep_path(s, record, &path);
 }
 
@@ -402,7 +439,7 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 {
 	const struct id *record = &m->changes.record;
 	struct get_slot *slot = find_slot(p, m);
-	bool on, any = false, asked, whole;
+	bool on, any = false, more = false, asked, whole;
 	const struct affairs *a;
 	size_t added;
 	int r, bad;
@@ -415,9 +452,10 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 		r = fill_want(s, p, record);
 		return r ? err_up(r) : 0;
 	}
-	r = take_affairs(s, p, m, &on);
+	r = take_affairs(s, p, m, &on, &more);
 	if (r || !on)
 		return r ? err_up(r) : 0;
+	set_headed(p, record, true);
 	r = record_count(s, record, 0);
 	if (!r)
 		r = take_keys(s, p, m, &any);
@@ -449,7 +487,7 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 	if (m->changes.done)
 		return fill_want(s, p, record);
 	/* Not done, and nothing came of it: do not ask in a circle. */
-	if (!added && !any && !m->changes.n_path)
+	if (!added && !any && !more)
 		p->wants_due = s->event->now + WANT_PAUSE;
 	return 0;
 }

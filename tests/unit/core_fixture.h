@@ -57,6 +57,7 @@ struct fix {
 	uint64_t next_link;
 	bool cut[SIDES][SIDES];
 	size_t frames; /* carried since the last look */
+	size_t bytes;  /* in them */
 };
 
 UNUSED static int fix_fill(void *ctx, void *into, size_t len)
@@ -155,6 +156,7 @@ UNUSED static void fix_carry(struct fix *x, unsigned from, const struct action *
 		}
 		assert_true(f.frame.len <= FRAME_MAX);
 		x->frames++;
+		x->bytes += f.frame.len;
 		fix_post(x, to,
 			&(struct event){ .kind = EVENT_FRAME,
 				.link = x->link[to][from],
@@ -607,7 +609,7 @@ UNUSED static void fix_hush(struct fix *x)
 {
 	for (size_t i = 0; i < x->n; i++)
 		x->v[i].told[0] = '\0';
-	x->frames = 0;
+	x->frames = x->bytes = 0;
 }
 
 UNUSED static bool fix_told(const struct fix *x, unsigned at, const char *line)

@@ -65,10 +65,95 @@ static void burst_of_small_changes_with_few_signatures_comes_whole(void **state)
 	fix_free(x);
 }
 
+static int holds_keys(struct step *s, void *ctx)
+{
+	const struct id *record = ctx;
+	const struct affairs *a;
+	bool whole;
+
+	assert_int_equal(node_affairs(s, record, &a), 0);
+	assert_int_equal(keys_whole(s, record, a, &whole), 0);
+	return whole;
+}
+
+/* North, with south as a reader and no links but its own. */
+static struct fix *star(struct id *ret)
+{
+	struct fix *x = fix_new(3);
+
+	for (unsigned i = SOUTH; i <= EAST; i++) {
+		fix_introduce(x, NORTH, i);
+		fix_introduce(x, i, NORTH);
+	}
+	fix_wait(x, 2);
+	*ret = fix_record(x, NORTH);
+	fix_move(x, NORTH, ret, SOUTH);
+	fix_move(x, SOUTH, ret, NORTH);
+	return x;
+}
+
+static void change_of_a_region_that_one_never_met_comes_by_the_custodian(void **state)
+{
+	struct id record;
+	struct fix *x = star(&record);
+
+	(void)state;
+	assert_int_equal(fix_offer(x, NORTH, &record, EAST), 0);
+	fix_wait(x, 1);
+	assert_int_equal(fix_note(x, EAST, &record, "from the candidate"), 0);
+	fix_wait(x, 1);
+	assert_int_equal(changes_at(x, SOUTH, &record), changes_at(x, NORTH, &record));
+	assert_int_equal(x->v[SOUTH].node->peers[0]->wants, 0);
+	assert_false(fix_told(x, SOUTH, "refuses"));
+	fix_free(x);
+}
+
+static void reader_gets_the_new_key_when_another_leaves(void **state)
+{
+	struct id record;
+	struct fix *x = star(&record);
+
+	(void)state;
+	assert_int_equal(fix_offer(x, NORTH, &record, EAST), 0);
+	fix_wait(x, 1);
+	assert_int_equal(fix_about(x, EAST, VERB_MOVE_DECLINE, &record), 0);
+	fix_wait(x, 1);
+	assert_int_equal(fix_affairs(x, SOUTH, &record)->epoch, 2);
+	assert_true(fix_inside(x, SOUTH, holds_keys, &record));
+	fix_free(x);
+}
+
+/* What north says when a region that is not in the circle speaks of a record: bytes. */
+static size_t bytes_about(struct fix *x, const struct id *record)
+{
+	struct feed_item item = { .is_backfill = true, .backfill = *record };
+	struct message m = { .kind = MSG_FEED,
+		.feed = { .items = &item, .n = 1, .through = 1000 } };
+
+	fix_hush(x);
+	fix_say(x, EAST, NORTH, &m);
+	fix_run(x);
+	return x->bytes;
+}
+
+static void outsider_cannot_tell_by_a_question_whether_a_record_is_held(void **state)
+{
+	struct id record, unknown = { { 1, 2, 3 } };
+	struct fix *x = star(&record);
+
+	(void)state;
+	assert_int_equal(bytes_about(x, &record), bytes_about(x, &unknown));
+	assert_false(fix_record_row(x, NORTH, &record).wanted);
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(burst_of_small_changes_with_few_signatures_comes_whole),
+		cmocka_unit_test(change_of_a_region_that_one_never_met_comes_by_the_custodian),
+		cmocka_unit_test(reader_gets_the_new_key_when_another_leaves),
+		cmocka_unit_test(outsider_cannot_tell_by_a_question_whether_a_record_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
