@@ -1,6 +1,7 @@
-# SPDX-License-Identifier: Apache-2.0
-# The link is cut in the middle of a transfer of 300 notes, and heals: what had come is not lost and
-# not sent again, the rest follows, and none is there twice.
+#SPDX - License - Identifier : Apache - 2.0
+#The link is cut in the middle of a transfer of 300 notes,                                     \
+	and heals : what had come is not lost and
+#not sent again, the rest follows, and none is there twice.
 regions north south
 introduce all
 until 5s
@@ -15,17 +16,17 @@ wait 10s
 tells
 	   5.000 north offers R1 south
 	   5.011 south wants R1 north
-	   5.127 south stores R1 north 117
-	   5.243 south stores R1 north 120
-	   5.243 south shows R1 custodian=north, custody=offered to us by north, role=writer, changes=238, entries=237, conflicts=0
-	  10.243 south loses north: timed out
-	  10.243 north loses south: timed out
-	  10.794 south dials north
-	  10.814 south loses north: no answer
-	  11.921 south dials north
-	  11.941 south loses north: no answer
-	  14.397 south dials north
-	  14.417 south loses north: no answer
+	   5.129 south stores R1 north 120
+	   5.245 south stores R1 north 120
+	   5.245 south shows R1 custodian=north, custody=offered to us by north, role=writer, changes=241, entries=240, conflicts=0
+	  10.245 south loses north: timed out
+	  10.245 north loses south: timed out
+	  10.796 south dials north
+	  10.816 south loses north: no answer
+	  11.923 south dials north
+	  11.943 south loses north: no answer
+	  14.399 south dials north
+	  14.419 south loses north: no answer
 end
 heal north south
 wait 60s
@@ -34,18 +35,18 @@ accept south R1 "Jo"
 wait 5s
 show south R1
 tells
-	  18.540 south dials north
-	  18.560 south greets north
-	  18.570 north greets south
-	  18.590 north stores R1 south 1
-	  18.632 south stores R1 north 66
-	  18.632 south has R1 north 304
-	  18.632 south completes R1 302
-	  75.243 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=304, entries=301, conflicts=0
-	  75.243 south accepts R1 north
-	  75.254 north stores R1 south 2
-	  75.254 north releases R1 south
-	  75.264 south stores R1 north 1
-	  75.264 south takes over R1
-	  80.243 south shows R1 custodian=south, custody=ours, role=custodian, changes=307, entries=302, conflicts=0
+	  18.542 south dials north
+	  18.562 south greets north
+	  18.572 north greets south
+	  18.592 north stores R1 south 1
+	  18.634 south stores R1 north 63
+	  18.634 south has R1 north 304
+	  18.634 south completes R1 302
+	  75.245 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=304, entries=301, conflicts=0
+	  75.245 south accepts R1 north
+	  75.256 north stores R1 south 2
+	  75.256 north releases R1 south
+	  75.266 south stores R1 north 1
+	  75.266 south takes over R1
+	  80.245 south shows R1 custodian=south, custody=ours, role=custodian, changes=307, entries=302, conflicts=0
 end
