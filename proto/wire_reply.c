@@ -176,6 +176,7 @@ static const struct slot import_slots[] = {
 	UINT(5, struct ctl_import, rows_same),
 	UINT(6, struct ctl_import, rows_superseding),
 	UINT(7, struct ctl_import, changes),
+	UINT(8, struct ctl_import, rows_refused),
 };
 static SCHEMA(import);
 

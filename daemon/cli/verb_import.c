@@ -104,6 +104,7 @@ static int import_answered(void *ctx, const json_t *reply)
 	im->sum.rows_new += json_number(j, "rows_new");
 	im->sum.rows_same += json_number(j, "rows_same");
 	im->sum.rows_superseding += json_number(j, "rows_superseding");
+	im->sum.rows_refused += json_number(j, "rows_refused");
 	im->sum.changes += json_number(j, "changes");
 	im->in += im->under_way[im->heard++ % ASK_WINDOW];
 	progress_set(&im->progress, im->in);
@@ -216,11 +217,11 @@ static json_t *report_json(struct import *im)
 {
 	const struct care_report *rep = &im->ret.report;
 	const struct ctl_import *s = &im->sum;
-	json_t *imported = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "children",
+	json_t *imported = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "children",
 		(json_int_t)s->children, "records_new", (json_int_t)s->records_new, "rows",
 		(json_int_t)s->rows, "rows_new", (json_int_t)s->rows_new, "rows_same",
 		(json_int_t)s->rows_same, "rows_superseding", (json_int_t)s->rows_superseding,
-		"changes", (json_int_t)s->changes);
+		"changes", (json_int_t)s->changes, "rows_refused", (json_int_t)s->rows_refused);
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:b}", "files",
 		files_json(&im->ret), "tables", tables_json(rep), "faults",
@@ -283,6 +284,12 @@ static int report(struct import *im)
 		rep->rows, rep->children, rep->identical, rep->faulty, s->children,
 		s->records_new, s->rows_new, s->rows_same, s->rows_superseding, s->changes,
 		cli_has(im->cli, OPT_DRY_RUN) ? " (dry run: nothing was changed)" : "");
+	if (s->rows_refused)
+		(void)printf("refused:  %" PRIu64
+			     " rows of children whose record this region may only read\n"
+			     "  next: kithctl custody AUTHORITY/CHILD names the region that "
+			     "can add to it\n",
+			s->rows_refused);
 
 	return rc;
 }
@@ -314,6 +321,11 @@ static int verdict(const struct import *im)
 			"  next: mend them and import the directory again: nothing is added "
 			"twice",
 			im->unsent_rows);
+	if (im->sum.rows_refused > 0)
+		return cli_say(CLI_FAILED,
+			"%" PRIu64
+			" row(s) were refused: another region is responsible for the child",
+			im->sum.rows_refused);
 
 	return 0;
 }

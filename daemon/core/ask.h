@@ -60,10 +60,13 @@ MUST_USE int ask_move_show(struct ask *a);
 MUST_USE int ask_circle(struct ask *a);
 MUST_USE int ask_custody(struct ask *a);
 MUST_USE int ask_follow(struct ask *a);
+MUST_USE int ask_reload(struct ask *a);
+MUST_USE int ask_verify(struct ask *a);
 
 /* Parts that several views share. */
 MUST_USE int view_circle(struct ask *a, const struct id *record, const struct affairs *f);
 MUST_USE int view_custody(struct ask *a, const struct id *record, const struct affairs *f);
+const char *view_worker(struct step *s, const struct id *record, const struct held *accept);
 MUST_USE int view_seen(struct ask *a, const struct affairs *f);
 MUST_USE int view_record(struct step *s, const struct id *record, struct ctl_record *ret);
 MUST_USE int view_move(

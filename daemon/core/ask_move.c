@@ -209,6 +209,7 @@ int view_move(
 	ret->of = p.of;
 	ret->since_ms = row.since_ms;
 	ret->term = o->term;
+	ret->worker = view_worker(s, record, o->accept);
 	if (o->decline)
 		ret->code = decline_name(o->decline->control.code);
 	return 0;

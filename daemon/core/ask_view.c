@@ -161,15 +161,23 @@ int view_circle(struct ask *a, const struct id *record, const struct affairs *f)
 	return 0;
 }
 
-/* The worker whom an Accept names, from the sealed entry that it refers to. */
-static const char *worker_of(struct step *s, const struct fold *f, const struct held *accept)
+/* The worker whom an Accept names, from the one sealed change that it refers to (P6.1). */
+const char *view_worker(struct step *s, const struct id *record, const struct held *accept)
 {
-	if (!accept || !accept->control.has_words)
+	struct index_row at;
+	struct wire_change c;
+	struct header h;
+	struct body b;
+
+	if (!accept || !accept->control.has_words ||
+		index_get(s->view, record, &accept->control.words.at, &at) ||
+		!hash_equal(&at.change, &accept->control.words.change) ||
+		log_get(s->view, at.n, &c) || wire_header_decode(c.header, &h) ||
+		body_open(s, s->arena, &h, c.body, &b))
 		return NULL;
-	for (size_t i = 0; i < f->n_entries; i++)
-		if (f->entries[i].entry->has_worker &&
-			ref_equal(&f->entries[i].change->ref, &accept->control.words))
-			return text_of_span(s->arena, f->entries[i].entry->worker.name);
+	for (size_t i = 0; i < b.n_entries; i++)
+		if (b.entries[i].has_worker)
+			return text_of_span(s->arena, b.entries[i].worker.name);
 	return NULL;
 }
 
@@ -191,14 +199,9 @@ int view_custody(struct ask *a, const struct id *record, const struct affairs *f
 	struct step *s = a->s;
 	struct arena *ar = s->arena;
 	struct ctl_custody *v = arena_array(ar, 2 * f->n_terms + f->n_acting + 1, sizeof(*v));
-	struct fold fold;
-	int r;
 
 	if (!v)
 		return err_new(-ENOMEM);
-	r = fold_read(s, record, &fold);
-	if (r)
-		return err_up(r);
 	a->reply.custody = v;
 	for (size_t i = 0; i < f->n_terms; i++) {
 		const struct term *t = &f->terms[i];
@@ -211,7 +214,7 @@ int view_custody(struct ask *a, const struct id *record, const struct affairs *f
 			.to = t->release ? text_of_date(ar, t->release->control.date) : NULL,
 			.how = last ? reason_text(last->offer->control.code)
 				    : "made the record",
-			.worker = last ? worker_of(s, &fold, last->accept) : NULL };
+			.worker = last ? view_worker(s, record, last->accept) : NULL };
 	}
 	for (size_t i = 0; i < f->n_acting; i++) {
 		const struct offer *o = affairs_offer_to(f, &f->acting[i]);
@@ -222,9 +225,8 @@ int view_custody(struct ask *a, const struct id *record, const struct affairs *f
 			.from = text_of_date(ar, o->accept->control.date),
 			.how = "accepted; waits for the release",
 			.acting = true,
-			.worker = worker_of(s, &fold, o->accept) };
+			.worker = view_worker(s, record, o->accept) };
 	}
-	fold_done(&fold);
 	return 0;
 }
 

@@ -163,6 +163,7 @@ int ask_record_new(struct ask *a)
 	struct span text = a->q.record;
 	const uint8_t *slash = text.len ? memchr(text.at, '/', text.len) : NULL;
 	struct span authority = { 0 }, child = { 0 };
+	const char *names[2];
 	struct id record = { 0 };
 	int r;
 
@@ -185,8 +186,11 @@ int ask_record_new(struct ask *a)
 	}
 	if (a->q.dry_run)
 		return made(a, &record, NULL);
-	r = record_new(a->s, text_of_span(a->s->arena, authority),
-		text_of_span(a->s->arena, child), &record);
+	names[0] = text_of_span(a->s->arena, authority);
+	names[1] = text_of_span(a->s->arena, child);
+	if (text.len && (!names[0] || !names[1]))
+		return err_new(-ENOMEM);
+	r = record_new(a->s, names[0], names[1], &record);
 	return r ? err_up(r) : made(a, &record, NULL);
 }
 
@@ -214,6 +218,7 @@ struct taking {
 	struct ask *a;
 	const struct import_child *child;
 	struct id record;
+	bool have; /* it was there before this return */
 	struct fold fold;
 	struct care_held *held, *rows;
 	size_t *held_entry; /* index in fold.entries */
@@ -303,67 +308,88 @@ static bool row_date(struct step *s, const struct wire_row *w, struct date *ret)
 	return true;
 }
 
+/* Row .i as an entry, superseding what care says. */
+static int entry_of(struct taking *t, size_t i, struct entry *e)
+{
+	struct step *s = t->a->s;
+	const struct care_decision *d = &t->decisions[i];
+	const struct fold_entry *old;
+
+	*e = (struct entry){ .kind = ENTRY_ROW, .has_row = true, .row = t->child->rows[i] };
+	e->has_effective = row_date(s, &t->child->rows[i], &e->effective);
+	if (d->kind != CARE_SUPERSEDES)
+		return 0;
+	old = &t->fold.entries[t->held_entry[d->of]];
+	e->supersedes = arena_alloc(s->arena, sizeof(*e->supersedes));
+	if (!e->supersedes)
+		return err_new(-ENOMEM);
+	*e->supersedes = (struct entry_ref){ old->change->ref, old->index };
+	e->n_supersedes = 1;
+	return 0;
+}
+
 static int write_rows(struct taking *t)
 {
 	struct step *s = t->a->s;
-	const struct import_child *c = t->child;
-	struct entry *entries = arena_array(s->arena, c->n_rows + 1, sizeof(*entries));
-	size_t n = 0;
+	size_t rows = t->child->n_rows, n = 0, superseding = 0;
+	struct entry *entries = arena_array(s->arena, rows + 1, sizeof(*entries));
 	struct ref ref;
-	char source[] = "ssda903";
+	int r = 0;
 
 	if (!entries)
 		return err_new(-ENOMEM);
-	for (size_t i = 0; i < c->n_rows; i++) {
-		const struct care_decision *d = &t->decisions[i];
-		struct entry *e = &entries[n];
+	for (size_t i = 0; i < rows && !r; i++) {
+		enum care_decision_kind kind = t->decisions[i].kind;
 
-		if (d->kind == CARE_SAME || d->kind == CARE_PAST) {
-			t->report->rows_same++;
+		if (kind == CARE_SAME || kind == CARE_PAST)
 			continue;
-		}
-		*e = (struct entry){ .kind = ENTRY_ROW, .has_row = true, .row = c->rows[i] };
-		e->has_effective = row_date(s, &c->rows[i], &e->effective);
-		n++;
-		if (d->kind == CARE_NEW) {
-			t->report->rows_new++;
-			continue;
-		}
-		t->report->rows_superseding++;
-		const struct fold_entry *old = &t->fold.entries[t->held_entry[d->of]];
-
-		e->supersedes = arena_alloc(s->arena, sizeof(*e->supersedes));
-		if (!e->supersedes)
-			return err_new(-ENOMEM);
-		*e->supersedes = (struct entry_ref){ old->change->ref, old->index };
-		e->n_supersedes = 1;
+		superseding += kind == CARE_SUPERSEDES;
+		r = entry_of(t, i, &entries[n++]);
 	}
+	if (r)
+		return err_up(r);
+	t->report->rows_same += rows - n;
+	if (n && t->have) {
+		/* A child who moved on is still in old returns: what they add is refused, and
+		 * the other children are none the worse for it. */
+		r = may_write(t->a, &t->record);
+		if (r > 0)
+			t->report->rows_refused += n;
+		if (r)
+			return r < 0 ? err_up(r) : 0;
+	}
+	t->report->rows_superseding += superseding;
+	t->report->rows_new += n - superseding;
 	if (t->a->q.dry_run || !n)
 		return 0;
-	return append_entries(t->a, &t->record, entries, n, source, &ref, &t->report->changes);
+	return append_entries(
+		t->a, &t->record, entries, n, "ssda903", &ref, &t->report->changes);
 }
 
-/* The record of a child: found by its alias, or made. *ret_have: there is one to read. */
-static int find_child(struct taking *t, bool *ret_have)
+/* The record of a child: found by its alias (then .have), or made. */
+static int find_child(struct taking *t)
 {
 	struct step *s = t->a->s;
 	const struct import_child *c = t->child;
+	const char *authority, *child;
 	int r = token_find(s, c->authority, c->child, &t->record);
 
-	*ret_have = r == 0;
+	t->have = r == 0;
 	if (r != ROW_NONE)
-		return r ? err_up(r) : may_write(t->a, &t->record);
+		return r ? err_up(r) : 0;
 	t->report->records_new++;
 	if (t->a->q.dry_run)
 		return 0;
-	return record_new(s, text_of_span(s->arena, c->authority),
-		text_of_span(s->arena, c->child), &t->record);
+	authority = text_of_span(s->arena, c->authority);
+	child = text_of_span(s->arena, c->child);
+	if (!authority || !child)
+		return err_new(-ENOMEM);
+	return record_new(s, authority, child, &t->record);
 }
 
 static int take_child(struct ask *a, const struct import_child *c, struct ctl_import *report)
 {
 	struct taking t = { .a = a, .child = c, .report = report };
-	bool have;
 	int r;
 
 	if (!c->authority.len || !c->child.len || c->authority.len > CHILD_MAX ||
@@ -372,17 +398,18 @@ static int take_child(struct ask *a, const struct import_child *c, struct ctl_im
 			"every child of a return has an authority and a CHILD of at most %d "
 			"bytes",
 			CHILD_MAX);
-	r = find_child(&t, &have);
-	if (!r && have)
-		r = fold_read(a->s, &t.record, &t.fold);
+	r = find_child(&t);
 	if (r)
 		return r;
-	r = load_held_rows(&t);
+	if (t.have)
+		r = fold_read(a->s, &t.record, &t.fold);
+	if (!r)
+		r = load_held_rows(&t);
 	if (!r)
 		r = decide(&t);
 	if (!r)
 		r = write_rows(&t);
-	if (have)
+	if (t.have)
 		fold_done(&t.fold);
 	report->children++;
 	report->rows += c->n_rows;

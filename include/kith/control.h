@@ -87,7 +87,8 @@ struct ctl_status {
 		oldest_unreplicated_ms, commits, flushes, verifications, signatures, forks;
 };
 struct ctl_import {
-	uint64_t children, records_new, rows, rows_new, rows_same, rows_superseding, changes;
+	uint64_t children, records_new, rows, rows_new, rows_same, rows_superseding, changes,
+		rows_refused;
 };
 /* One change of the log. */
 struct ctl_followed {

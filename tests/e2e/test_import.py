@@ -289,14 +289,28 @@ class AfterAMove(unittest.TestCase):
         shown = self.south.ctl('record', 'show', '908/77', json=True)['records'][0]
         self.assertEqual((shown['record'], shown['episode_from']), (record, '2025-02-01'))
 
-    def test_the_old_authority_cannot_add_and_is_told_who_can(self):
+    def test_the_old_return_of_a_child_who_moved_on_is_still_taken_in(self):
+        self.moved('2012')
+        with open(os.path.join(self.dir, 'episodes.csv'), 'w', encoding='utf-8') as f:
+            f.write(f'{EPISODES}\n{episode("2012", "12/05/2023", "01/02/2025", "E3")}\n'
+                    f'{episode("2999", "12/05/2023", "", "")}\n')
+        done = self.north.run_ctl('import', 'ssda903', self.dir, '--authority', '301', '--year',
+                                  '2025', '--json')
+        self.assertEqual(done.status, 0, done.err)
+        got = json.loads(done.out)['imported']
+        self.assertEqual((got['rows_same'], got['rows_new'], got['rows_refused']), (1, 1, 0))
+
+    def test_the_old_authority_cannot_add_and_other_children_are_none_the_worse(self):
         self.moved('2003')
         with open(os.path.join(self.dir, 'episodes.csv'), 'w', encoding='utf-8') as f:
-            f.write(f'{EPISODES}\n{episode("2003", "12/05/2023", "03/02/2025", "E3")}\n')
+            f.write(f'{EPISODES}\n{episode("2003", "12/05/2023", "03/02/2025", "E3")}\n'
+                    f'{episode("2998", "12/05/2023", "", "")}\n')
         done = self.north.run_ctl('import', 'ssda903', self.dir, '--authority', '301', '--year',
-                                  '2026')
+                                  '2026', '--json')
         self.assertEqual(done.status, 1)
-        self.assertIn('not-writer', done.err)
+        self.assertIn('another region is responsible', done.err)
+        got = json.loads(done.out)['imported']
+        self.assertEqual((got['rows_refused'], got['rows_new']), (1, 1))
 
 
 def complete(client, record):
