@@ -214,6 +214,7 @@ void crypto_drop(struct crypto **c);
 int verb_status(struct cli *c);
 int verb_explain(struct cli *c);
 int verb_follow(struct cli *c);
+int verb_reload(struct cli *c);
 int verb_region_init(struct cli *c);
 int verb_region_card(struct cli *c);
 int verb_peer_add(struct cli *c);

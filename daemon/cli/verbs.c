@@ -104,6 +104,13 @@ const struct command verbs[] = {
 		"--after: each change comes at\nleast once. With --json each line is an "
 		"object.",
 		verb_follow, O(AFTER) | O(ONCE) | O(PEER) | O(CONTROL) | O(SEALED), 0, 1 },
+	{ VERB_RELOAD, "reload", "", "take over the configuration as it stands now",
+		"As a whole or not at all: log_level and listen may change while kithd runs. "
+		"Of "
+		"anything else,\nand of what is wrong, the file and line are named, and what "
+		"was "
+		"in force stays in force.",
+		verb_reload, O(DRY_RUN), 0, 0 },
 	{ 0, "explain", "[CODE|NAME]", "what a code or a name means, and what to do; offline",
 		"Problems of requests, verdicts about other regions, reasons and refusals of "
 		"moves, rules of\nreturns. Without an argument, all of them.",

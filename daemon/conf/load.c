@@ -42,6 +42,8 @@ void conf_done(struct conf *c)
 	free(c->link_socket);
 	free(c->listen);
 	free(c->store_key_credential);
+	for (size_t i = 0; i < COUNT(c->where); i++)
+		free(c->where[i]);
 	*c = (struct conf){ .map_size = 0 };
 }
 

@@ -110,6 +110,11 @@ static void map_take(struct conf *c, const char *text)
 	(void)size_parse(text, &c->map_size);
 }
 
+static bool map_same(const struct conf *a, const struct conf *b)
+{
+	return a->map_size == b->map_size;
+}
+
 /* ---- Levels ---- */
 
 static bool level_parse(const char *text, enum log_level *ret)
@@ -146,6 +151,11 @@ static void level_take(struct conf *c, const char *text)
 	(void)level_parse(text, &c->log_level);
 }
 
+static bool level_same(const struct conf *a, const struct conf *b)
+{
+	return a->log_level == b->log_level;
+}
+
 const struct option options[] = {
 	{ "state_dir", path_good, TEXT(state_dir) },
 	{ "store", path_good, TEXT(store) },
@@ -155,8 +165,30 @@ const struct option options[] = {
 	{ "link_socket", socket_good, TEXT(link_socket) },
 	{ "listen", listen_good, TEXT(listen) },
 	{ "store_key_credential", credential_good, TEXT(store_key_credential) },
-	{ "map_size", map_good, .take = map_take },
-	{ "log_level", level_good, .take = level_take },
+	{ "map_size", map_good, .take = map_take, .same = map_same },
+	{ "log_level", level_good, .take = level_take, .same = level_same },
 };
 const size_t options_n = COUNT(options);
-_Static_assert(COUNT(options) < OPTIONS_MAX, "parse.c has a fixed array");
+_Static_assert(COUNT(options) < CONF_OPTIONS_MAX, "parse.c has a fixed array");
+
+static bool same(const struct option *o, const struct conf *a, const struct conf *b)
+{
+	const char *x, *y;
+
+	if (o->same)
+		return o->same(a, b);
+	x = *(char *const *)((const char *)a + o->at);
+	y = *(char *const *)((const char *)b + o->at);
+	return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
+size_t conf_changes(const struct conf *from, const struct conf *to,
+	struct conf_change ret[CONF_OPTIONS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < options_n; i++)
+		if (!same(&options[i], from, to))
+			ret[n++] = (struct conf_change){ options[i].name, to->where[i] };
+	return n;
+}

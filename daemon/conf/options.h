@@ -9,14 +9,13 @@
 
 #include <kith/conf.h>
 
-#define OPTIONS_MAX 16
-
 struct option {
 	const char *name;
 	/* Whether .text is a value; otherwise *ret_hint says what one looks like. */
 	bool (*good)(const char *text, const char **ret_hint);
 	size_t at; /* of the char * in struct conf, or of nothing: */
-	void (*take)(struct conf *c, const char *text); /* a value that is no text */
+	void (*take)(struct conf *c, const char *text);           /* a value that is no text */
+	bool (*same)(const struct conf *a, const struct conf *b); /* for those */
 };
 
 extern const struct option options[];

@@ -24,11 +24,28 @@
 #define SAID "%said"                 /* not a word of the language */
 #define SEEN ((cfg_flag_t)(1 << 24)) /* our own mark on an option; libconfuse has up to 13 */
 
+/* What the checks leave for us while libconfuse is at the line. */
+struct said {
+	struct why why;
+	char *where[CONF_OPTIONS_MAX]; /* "file:line" of each option that is set */
+	bool no_memory;
+};
+
+static struct said *said_of(cfg_t *cfg)
+{
+	return (struct said *)cfg_getopt(cfg, SAID)->simple_value.ptr;
+}
+
+static void said_done(struct said *s)
+{
+	for (size_t i = 0; i < COUNT(s->where); i++)
+		free(s->where[i]);
+}
+
 PRINTF(2, 0)
 static void say(cfg_t *cfg, const char *fmt, va_list ap)
 {
-	cfg_opt_t *hidden = cfg_getopt(cfg, SAID);
-	struct why *why = (void *)hidden->simple_value.ptr;
+	struct why *why = &said_of(cfg)->why;
 	char text[sizeof(why->text)];
 
 	if (why->text[0])
@@ -56,15 +73,22 @@ static int check(cfg_t *cfg, cfg_opt_t *opt)
 	}
 	opt->flags |= SEEN;
 	assert(o);
-	if (o->good(text ? text : "", &hint))
+	if (o->good(text ? text : "", &hint)) {
+		struct said *s = said_of(cfg);
+
+		if (asprintf(&s->where[o - options], "%s:%d", cfg->filename, cfg->line) < 0) {
+			s->where[o - options] = NULL;
+			s->no_memory = true;
+		}
 		return 0;
+	}
 	cfg_error(cfg, "%s cannot be \"%.60s\": %s", opt->name, text ? text : "", hint);
 	return -1;
 }
 
-static cfg_t *cfg_make(const char *name, struct why *said)
+static cfg_t *cfg_make(const char *name, struct said *said)
 {
-	cfg_opt_t opts[OPTIONS_MAX + 2];
+	cfg_opt_t opts[CONF_OPTIONS_MAX + 2];
 	const cfg_opt_t last = CFG_END();
 	cfg_t *cfg;
 
@@ -100,7 +124,7 @@ static void cfg_done(cfg_t **cfg)
 		cfg_free(*cfg);
 }
 
-static int apply(cfg_t *cfg, struct conf *c)
+static int apply(cfg_t *cfg, struct said *said, struct conf *c)
 {
 	for (size_t i = 0; i < options_n; i++) {
 		const struct option *o = &options[i];
@@ -109,6 +133,8 @@ static int apply(cfg_t *cfg, struct conf *c)
 
 		if (cfg_size(cfg, o->name) == 0)
 			continue;
+		free(c->where[i]);
+		c->where[i] = TAKE(said->where[i]);
 		text = cfg_getstr(cfg, o->name);
 		if (o->take) {
 			o->take(c, text);
@@ -157,7 +183,7 @@ int conf_overlay(
 {
 	CLEANUP(cfg_done) cfg_t *cfg = NULL;
 	CLEANUP(text_done) char *copy = NULL;
-	struct why said = { "" };
+	CLEANUP(said_done) struct said said = { 0 };
 	FILE *f;
 	int r;
 
@@ -179,11 +205,11 @@ int conf_overlay(
 	r = cfg_parse_fp(cfg, f);
 	(void)fclose(f);
 	if (r != CFG_SUCCESS) {
-		if (!said.text[0])
-			why_set(&said, "%s: cannot be read", name);
-		*why = said;
+		if (!said.why.text[0])
+			why_set(&said.why, "%s: cannot be read", name);
+		*why = said.why;
 		return CONF_E_BAD;
 	}
-	r = apply(cfg, c);
+	r = said.no_memory ? err_new(-ENOMEM) : apply(cfg, &said, c);
 	return r < 0 ? err_up(r) : 0;
 }

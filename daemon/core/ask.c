@@ -34,6 +34,7 @@ static int (*const handlers[])(struct ask *) = {
 	[VERB_CUSTODY] = ask_custody,
 	[VERB_PEER_REMOVE] = ask_peer_remove,
 	[VERB_FOLLOW] = ask_follow,
+	[VERB_RELOAD] = ask_reload,
 };
 
 int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r)
@@ -89,7 +90,7 @@ static const char *plain_words(int problem)
 /* What makes a store smaller must be possible when it is full. */
 static bool needs_room(uint32_t verb)
 {
-	return verb_changes(verb) && verb != VERB_PEER_REMOVE;
+	return verb_changes(verb) && verb != VERB_PEER_REMOVE && verb != VERB_RELOAD;
 }
 
 static int handle(struct ask *a)
@@ -541,6 +542,22 @@ int ask_peer_remove(struct ask *a)
 		text_of_region(s, &region), (unsigned long long)shared, shared == 1 ? "" : "s",
 		(unsigned long long)on_offer);
 	return a->q.dry_run ? 0 : forget_begin(s, peer_find(s->node, &region));
+}
+
+/* The host does it and replies. */
+static int hand_over(struct ask *a, enum host_task task)
+{
+	a->open = true;
+	return node_act(a->s, &(struct action){ .kind = ACTION_HOST,
+				      .client = a->s->event->client,
+				      .task = task,
+				      .request = a->q.id,
+				      .dry_run = a->q.dry_run });
+}
+
+int ask_reload(struct ask *a)
+{
+	return hand_over(a, HOST_RELOAD);
 }
 
 int ask_card(struct ask *a)

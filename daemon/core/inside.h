@@ -139,6 +139,7 @@ struct node {
 	bool link_ready;
 	struct pubkey link_key; /* kith-link's CURVE key */
 	char listening[ENDPOINT_MAX];
+	char listen[ENDPOINT_MAX + 1]; /* that of EVENT_LISTEN */
 	uint64_t next_link;
 
 	struct peer *peers[PEERS_MAX];

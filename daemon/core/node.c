@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -314,6 +315,19 @@ static int link_gone(struct step *s)
 	return 0;
 }
 
+/* kith-link says by itself what it has bound; nothing, when there is nothing to bind. */
+static int listen_elsewhere(struct step *s)
+{
+	struct node *n = s->node;
+
+	n->listen[0] = '\0';
+	if (s->event->text)
+		snprintf(n->listen, sizeof(n->listen), "%s", s->event->text);
+	n->options.listen = n->listen[0] ? n->listen : NULL;
+	n->listening[0] = '\0';
+	return peer_announce(s);
+}
+
 static void client_gone(struct node *n, uint64_t client)
 {
 	for (size_t i = 0; i < FOLLOWERS_MAX; i++)
@@ -347,6 +361,8 @@ static int take_event(struct step *s)
 	case EVENT_CLIENT_GONE:
 		client_gone(n, s->event->client);
 		return 0;
+	case EVENT_LISTEN:
+		return listen_elsewhere(s);
 	}
 	return 0;
 }
@@ -366,9 +382,6 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 	r = take_event(&s);
 	if (!r)
 		r = finish_step(&s);
-	/* Texts of replies and tellings may be missing for want of memory: not unnoticed. */
-	if (!r && s.arena->failed)
-		r = err_new(-ENOMEM);
 	n->touched = NULL;
 	n->n_touched = n->room_touched = 0;
 	if (r == -ENOSPC)

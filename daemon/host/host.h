@@ -58,6 +58,8 @@ struct turn {
 
 struct host {
 	struct conf conf;
+	const char *config; /* the file that .conf is from, and is read from again */
+	bool relisten;      /* the node has yet to hear of a new conf.listen */
 	struct crypto *crypto;
 	struct node_keys keys;
 	struct store *store;
@@ -123,6 +125,16 @@ bool turn_heavy(const struct host *h); /* enough for one turn */
 /* When the next tick is due; after a lost turn it is held back. */
 msec turn_due(const struct host *h);
 
+/* A reply that the host makes itself, in or out of a turn. */
+MUST_USE int host_reply(struct host *h, uint64_t client, const struct ctl_reply *r);
+
+/* ---- reload.c ---- */
+
+/* Read .config again. 0, and .why says what was (dry run: would be) taken over;
+ * PROBLEM_CONFIGURATION, PROBLEM_RESTART: all stays as it was, .why says why. */
+MUST_USE int host_reload(struct host *h, bool dry_run, struct why *why);
+MUST_USE int reload_asked(struct host *h, const struct action *a);
+
 /* ---- recover.c ---- */
 
 /* A new node from the store as it is, the one before it freed, and its first tick in a turn of
@@ -147,5 +159,5 @@ void serve_drop_link(struct host *h);
 
 /* ---- loop.c ---- */
 
-/* Until a signal, or until kithd must end: the exit status. .config is read again on SIGHUP. */
-MUST_USE int loop_run(struct host *h, const char *config);
+/* Until a signal, or until kithd must end: the exit status. */
+MUST_USE int loop_run(struct host *h);

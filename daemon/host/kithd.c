@@ -31,7 +31,7 @@ static const char help[] =
 	"  -h, --help          this\n"
 	"  -V, --version       the version\n"
 	"\n"
-	"Signals: TERM and INT end it; HUP reads log_level again.\n"
+	"Signals: TERM and INT end it; HUP reads the configuration again.\n"
 	"Exit status: 0 ended when asked to; 1 could not start or go on, standard error or "
 	"the\n"
 	"journal says why; 2 wrong options.\n";
@@ -125,7 +125,7 @@ static int take_sockets(int *ret_control, int *ret_link)
 	return n < 0 ? err_new(n) : 0;
 }
 
-static int run(struct host *h, const char *config)
+static int run(struct host *h)
 {
 	int control_fd = -1, link_fd = -1;
 	struct why why = { 0 };
@@ -139,7 +139,7 @@ static int run(struct host *h, const char *config)
 		r = node_begin(h, &why);
 	if (r != 0)
 		return explain(r, &why);
-	return loop_run(h, config);
+	return loop_run(h);
 }
 
 /* Signals are read by the loop; blocked before anything may start a thread. */
@@ -176,7 +176,8 @@ int main(int argc, char **argv)
 	}
 	journal_open((int)h.conf.log_level);
 	block_signals();
-	r = run(&h, o.config ? o.config : CONF_PATH);
+	h.config = o.config ? o.config : CONF_PATH;
+	r = run(&h);
 	serve_close(&h);
 	host_close(&h);
 	return r;

@@ -24,7 +24,6 @@
 
 struct loop {
 	struct host *host;
-	const char *config;
 	sd_event *event;
 	sd_event_source *tick, *minute, *status;
 };
@@ -135,10 +134,9 @@ static int on_end(sd_event_source *s, const struct signalfd_siginfo *info, void 
 
 static int on_reload(sd_event_source *s, const struct signalfd_siginfo *info, void *ctx)
 {
-	const struct loop *l = ctx;
+	struct loop *l = ctx;
 	struct why why = { 0 };
-	struct conf fresh;
-	int r = conf_load(l->config, &fresh, &why);
+	int r = host_reload(l->host, false, &why);
 
 	(void)s, (void)info;
 	if (r != 0) {
@@ -147,11 +145,8 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *info, vo
 		err_forget();
 		return 0;
 	}
-	journal_set_level((int)fresh.log_level);
-	journal_say(LOG_NOTICE, NULL,
-		"takes log_level from %s; every other setting waits for a restart", l->config);
-	conf_done(&fresh);
-	return 0;
+	journal_say(LOG_NOTICE, NULL, "takes over from %s: %s", l->host->config, why.text);
+	return turn(l);
 }
 
 static int add_sources(struct loop *l)
@@ -185,10 +180,10 @@ static int add_sources(struct loop *l)
 	return r < 0 ? err_new(r) : 0;
 }
 
-int loop_run(struct host *h, const char *config)
+int loop_run(struct host *h)
 {
 	CLEANUP(event_done) sd_event *event = NULL;
-	struct loop l = { .host = h, .config = config };
+	struct loop l = { .host = h };
 	int r = sd_event_new(&event);
 
 	l.event = event;

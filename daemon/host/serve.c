@@ -297,7 +297,7 @@ static int gather(struct host *h, unsigned *ret)
 
 int serve(struct host *h)
 {
-	struct event tick = { .kind = EVENT_TICK };
+	struct event tick = { .kind = EVENT_TICK }, listen = { .kind = EVENT_LISTEN };
 	unsigned all = 0, n;
 	int r;
 
@@ -306,6 +306,11 @@ int serve(struct host *h)
 		all += n;
 	} while (r == 0 && n > 0 && all < TURN_FRAMES_MAX && !turn_heavy(h));
 
+	if (r == 0 && h->relisten && host_now() >= h->held_until) {
+		h->relisten = false;
+		listen.text = h->conf.listen[0] ? h->conf.listen : NULL;
+		r = turn_step(h, &listen);
+	}
 	if (r == 0 && turn_due(h) <= host_now())
 		r = turn_step(h, &tick);
 	if (r == 0)

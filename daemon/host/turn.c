@@ -80,7 +80,7 @@ bool turn_heavy(const struct host *h)
 
 msec turn_due(const struct host *h)
 {
-	const msec due = node_due(h->node);
+	const msec due = h->relisten ? 0 : node_due(h->node);
 
 	return due < h->held_until ? h->held_until : due;
 }
@@ -88,26 +88,51 @@ msec turn_due(const struct host *h)
 /* ---- Speaking ---- */
 
 /* A reply to the last of its requests means that this client waits for nothing more. */
-static int reply(struct host *h, const struct action *a)
+static int reply(struct host *h, uint64_t client, struct span bytes)
 {
-	struct asker *asker = serve_find(h, a->client);
+	struct asker *asker = serve_find(h, client);
 	struct reply_head head;
 	int r;
 
 	if (!asker)
 		return 0;
 	arena_reset(&h->scratch);
-	r = wire_reply_head(a->bytes, &h->scratch, &head);
+	r = wire_reply_head(bytes, &h->scratch, &head);
 	if (r != 0)
 		return r < 0 ? err_up(r) : err_odd(r);
 	if (head.last && asker->waiting > 0)
 		asker->waiting--;
 
-	r = ctl_server_send(h->control, a->client, a->bytes);
+	r = ctl_server_send(h->control, client, bytes);
 	if (r == CTL_E_SLOW)
 		journal_say(LOG_WARNING, NULL,
 			"a client (%s) does not read its replies and is closed", asker->user);
 	return r < 0 ? err_up(r) : 0;
+}
+
+int host_reply(struct host *h, uint64_t client, const struct ctl_reply *r)
+{
+	struct arena a;
+	struct span bytes;
+	int rc;
+
+	arena_init(&a, 0);
+	rc = wire_reply_encode(r, &a, &bytes);
+	if (rc == 0)
+		rc = reply(h, client, bytes);
+	arena_done(&a);
+	return rc ? err_odd(rc) : 0;
+}
+
+static int do_task(struct host *h, const struct action *a)
+{
+	switch (a->task) {
+	case HOST_RELOAD:
+		return reload_asked(h, a);
+	case HOST_VERIFY:
+		break;
+	}
+	return 0;
 }
 
 static int to_link(struct host *h, const struct action *a)
@@ -174,10 +199,13 @@ static int speak(struct host *h)
 			r = to_link(h, a);
 			break;
 		case ACTION_REPLY:
-			r = reply(h, a);
+			r = reply(h, a->client, a->bytes);
 			break;
 		case ACTION_TELL:
 			r = tell(h, &a->tell);
+			break;
+		case ACTION_HOST:
+			r = do_task(h, a);
 			break;
 		}
 	}

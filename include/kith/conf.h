@@ -14,6 +14,7 @@
 
 #define CONF_PATH           "/etc/kith/kithd.conf"
 #define CONF_CREDENTIAL_LEN 32
+#define CONF_OPTIONS_MAX    16
 
 /* Verdicts. */
 enum {
@@ -31,17 +32,18 @@ enum log_level {
 
 /* Every text is set and owned, except where it says NULL. Paths are absolute. */
 struct conf {
-	char *state_dir;            /* /var/lib/kith */
-	char *store;                /* state_dir/store */
-	char *keys;                 /* state_dir/keys, a directory */
-	char *transport_key;        /* keys/transport.key */
-	char *control_socket;       /* /run/kith/control */
-	char *link_socket;          /* /run/kith/link */
-	char *listen;               /* an endpoint for ZeroMQ; empty: do not listen */
-	char *store_key_credential; /* of systemd, wraps the key files; NULL: they are not
-				       wrapped */
-	uint64_t map_size;          /* bytes, of each LMDB environment; 256 GiB */
-	enum log_level log_level;   /* info */
+	char *state_dir;               /* /var/lib/kith */
+	char *store;                   /* state_dir/store */
+	char *keys;                    /* state_dir/keys, a directory */
+	char *transport_key;           /* keys/transport.key */
+	char *control_socket;          /* /run/kith/control */
+	char *link_socket;             /* /run/kith/link */
+	char *listen;                  /* an endpoint for ZeroMQ; empty: do not listen */
+	char *store_key_credential;    /* of systemd, wraps the key files; NULL: they are not
+					  wrapped */
+	char *where[CONF_OPTIONS_MAX]; /* conf_changes() knows */
+	uint64_t map_size;             /* bytes, of each LMDB environment; 256 GiB */
+	enum log_level log_level;      /* info */
 };
 
 /* 0, CONF_E_ABSENT (.path itself is not there), CONF_E_BAD. *ret only on 0. */
@@ -49,6 +51,15 @@ MUST_USE int conf_load(const char *path, struct conf *ret, struct why *why);
 
 /* One text as if it stood in the file .name, without drop-ins. 0, CONF_E_BAD. */
 MUST_USE int conf_parse(const char *name, const char *text, struct conf *ret, struct why *why);
+
+/* Which options have another value in .to than in .from, in the order of the manual: how many.
+ * .where is "file:line" where .to has it from, or NULL: no file sets it any more. Borrowed from
+ * .to. */
+struct conf_change {
+	const char *option, *where;
+};
+size_t conf_changes(const struct conf *from, const struct conf *to,
+	struct conf_change ret[CONF_OPTIONS_MAX]);
 
 /* All defaults: what an empty file gives. */
 MUST_USE int conf_defaults(struct conf *ret);

@@ -36,15 +36,16 @@ struct node_options {
 };
 
 enum event_kind {
-	EVENT_TICK,       /* node_due() has come; also first of all after node_new */
-	EVENT_LINK_READY, /* a kith-link has connected: .curve_key, .text is what it listens on
-			   */
-	EVENT_LINK_GONE,  /* and is gone, with all its links */
-	EVENT_LINK_UP,    /* .link .region .dialled .curve_key (the peer's) */
-	EVENT_LINK_DOWN,  /* .link .text */
-	EVENT_FRAME,      /* .link .bytes: one Frame of a peer */
-	EVENT_ASK,        /* .client .user .bytes: one Request of a local client */
-	EVENT_CLIENT_GONE /* .client */
+	EVENT_TICK,        /* node_due() has come; also first of all after node_new */
+	EVENT_LINK_READY,  /* a kith-link has connected: .curve_key, .text is what it listens on
+			    */
+	EVENT_LINK_GONE,   /* and is gone, with all its links */
+	EVENT_LINK_UP,     /* .link .region .dialled .curve_key (the peer's) */
+	EVENT_LINK_DOWN,   /* .link .text */
+	EVENT_FRAME,       /* .link .bytes: one Frame of a peer */
+	EVENT_ASK,         /* .client .user .bytes: one Request of a local client */
+	EVENT_CLIENT_GONE, /* .client */
+	EVENT_LISTEN,      /* .text: kith-link is to bind this from now on; NULL: nothing */
 };
 
 struct event {
@@ -74,6 +75,7 @@ enum action_kind {
 	ACTION_LINK_SEND,  /* .link, .bytes: a whole LinkFrame */
 	ACTION_REPLY,      /* .client, .bytes: a Reply */
 	ACTION_TELL,       /* .tell */
+	ACTION_HOST,       /* .client waits for what the host does: .task, .request, .dry_run */
 };
 
 /* The trace: what a node says of itself. Stories assert it, the host logs it. */
@@ -115,11 +117,17 @@ struct tell {
 	const char *text;    /* arena text, or NULL. Never content of a record */
 };
 
+/* What a client may ask that is not the node's: the host replies to .request. */
+enum host_task { HOST_RELOAD, HOST_VERIFY };
+
 struct action {
 	enum action_kind kind;
 	uint64_t link, client;
 	struct span bytes;
 	struct tell tell;
+	enum host_task task;
+	uint32_t request;
+	bool dry_run;
 };
 
 struct actions {

@@ -132,7 +132,7 @@ class Life(Base):
         north.options = 'log_level = debug'
         north.write_config()
         north.kithd.send(signal.SIGHUP)
-        north.kithd.wait_line('takes log_level')
+        north.kithd.wait_line('takes over from .*: ')
         with open(north.config, 'a', encoding='utf-8') as f:
             f.write('log_level = much\n')
         north.kithd.send(signal.SIGHUP)

@@ -208,6 +208,61 @@ class Followed(Base):
             c.ask(verb='follow')
 
 
+class Reloaded(Base):
+    def configure(self, region, options):
+        region.options = options
+        region.write_config()
+
+    def refused(self, region, problem):
+        done = region.run_ctl('--socket', region.control, 'reload')
+        self.assertEqual(done.status, 1, done.out + done.err)
+        self.assertIn(f'{problem}:', done.err)
+        return done.err
+
+    def test_what_may_change_is_in_force_when_the_reply_comes(self):
+        north = self.region().start()
+        self.configure(north, 'log_level = debug')
+        self.assertIn('log_level', north.ctl('reload', '--dry-run'))
+        new_record(north)
+        self.assertFalse([x for x in north.kithd.lines if 'makes ' in x])
+        self.assertIn('log_level', north.ctl('reload'))
+        new_record(north)
+        north.kithd.wait_line('makes ')
+        self.assertIn('nothing has changed', north.ctl('reload'))
+
+        north.port = port()
+        north.endpoint = f'tcp://127.0.0.1:{north.port}'
+        self.configure(north, 'log_level = debug')
+        self.assertIn('listen', north.ctl('reload'))
+        north.link.wait_line(f'listening on {north.endpoint}')
+        kith.wait_for(lambda: north.status().listening == north.endpoint, 10, 'it listens there')
+
+    def test_what_needs_a_restart_is_refused_with_file_and_line_and_all_stays(self):
+        north = self.region().start_kithd()
+        before = figures(north)
+        self.configure(north, 'log_level = debug\nmap_size = 512MiB')
+        said = self.refused(north, 'needs-restart')
+        self.assertRegex(said, r'kithd\.conf:\d+: map_size has changed and needs a restart')
+        new_record(north)
+        self.assertFalse([x for x in north.kithd.lines if 'makes ' in x], 'log_level was taken')
+        self.configure(north, 'log_level = debug')
+        north.ctl('reload')
+        self.assertEqual(figures(north)[3], before[3])
+
+    def test_a_broken_file_is_refused_with_file_and_line_and_all_stays(self):
+        north = self.region().start_kithd()
+        self.configure(north, 'log_level = debug\nlisten = nonsense')
+        self.assertRegex(self.refused(north, 'configuration-refused'), r'kithd\.conf:\d+: listen')
+        os.mkdir(f'{north.config}.d')
+        self.configure(north, '')
+        with open(f'{north.config}.d/late.conf', 'w', encoding='utf-8') as f:
+            f.write('# a drop-in\nkeys = "/elsewhere"\n')
+        self.assertRegex(self.refused(north, 'needs-restart'), r'late\.conf:2: keys has changed')
+        os.unlink(f'{north.config}.d/late.conf')
+        os.unlink(north.config)
+        self.refused(north, 'configuration-refused')
+
+
 class Removed(Base):
     def pair(self):
         a, b = self.region('north').start(), self.region('south').start()

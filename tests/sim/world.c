@@ -311,6 +311,7 @@ static void carry_out(struct region *r, const struct action *a)
 	case ACTION_TELL:
 		retell(r, &a->tell);
 		return;
+	case ACTION_HOST:
 	case ACTION_REPLY:
 		return; /* client.c looks for its own */
 	case ACTION_LINK_PEERS:
