@@ -325,6 +325,17 @@ static bool was_custodian(const struct affairs *a, const struct id *region)
 	return false;
 }
 
+/* An Offer to that region which it had accepted when it was withdrawn: it owes a StandDown,
+ * also when it was offered the record again since (P6.5, P6.8). */
+static const struct offer *owes_stand_down(const struct affairs *a, const struct id *region)
+{
+	for (size_t i = 0; i < a->n_offers; i++)
+		if (a->offers[i].state == OFFER_WITHDRAWN_ACCEPTED &&
+			id_equal(&a->offers[i].offer->control.to, region))
+			return &a->offers[i];
+	return NULL;
+}
+
 /* The candidate of a closed offer that is still a writer; NULL: none. */
 static const struct member *left_over(const struct affairs *a)
 {
@@ -332,7 +343,8 @@ static const struct member *left_over(const struct affairs *a)
 		const struct member *m = &a->members[i];
 		const struct offer *o = affairs_offer_to(a, &m->row.region);
 
-		if (m->removed || m->row.role != ROLE_WRITER || !o)
+		if (m->removed || m->row.role != ROLE_WRITER || !o ||
+			owes_stand_down(a, &m->row.region))
 			continue;
 		if (o->state == OFFER_DECLINED || o->state == OFFER_REFUSED_LATE ||
 			o->state == OFFER_STOOD_DOWN)
@@ -368,9 +380,10 @@ static int follow_up(struct step *s, const struct id *record, bool *ret_more)
 			return remove_member(s, record, &region);
 		}
 	}
-	o = affairs_offer_to(a, self);
-	if (o && o->state == OFFER_WITHDRAWN_ACCEPTED)
+	o = owes_stand_down(a, self);
+	if (o)
 		return stand_down(s, record, a, o);
+	o = affairs_offer_to(a, self);
 	if (o && o->state == OFFER_WITHDRAWN && affairs_role(a, self) != ROLE_NONE)
 		return decline_withdrawn(s, record, a, o);
 	*ret_more = false;
@@ -459,7 +472,12 @@ static int update_row(struct step *s, const struct id *record, const struct affa
 	row.term = a->term;
 	row.offer_open = a->open;
 	row.offer_to = a->open ? a->open->offer->control.to : (struct id){ 0 };
-	if (was.term != row.term || was.offer_open != row.offer_open)
+	row.offer_seq = a->open ? a->open->offer->ref.at.seq : 0;
+	/* One Offer may take another's place in one step: what was whole for the one need not
+	 * be so for the other (P6.7). */
+	if (was.offer_seq != row.offer_seq)
+		row.complete = false;
+	if (was.term != row.term || was.offer_seq != row.offer_seq)
 		row.since_ms = s->event->wall_ms;
 	r = check_complete(s, record, a, &row);
 	if (r)

@@ -330,6 +330,7 @@ bool record_row_read(struct span value, struct record_row *ret)
 	get_into(&r, ret->offer_to.b, ID_LEN);
 	ret->since_ms = get_u64(&r);
 	ret->complete = get_u8(&r);
+	ret->offer_seq = get_u64(&r);
 	return !r.bad;
 }
 
@@ -358,6 +359,7 @@ size_t record_row_write(const struct record_row *row, uint8_t into[RECORD_ROW_MA
 	put_bytes(&w, row->offer_to.b, ID_LEN);
 	put_u64(&w, row->since_ms);
 	put_u8(&w, row->complete);
+	put_u64(&w, row->offer_seq);
 	return w.len;
 }
 

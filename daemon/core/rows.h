@@ -90,7 +90,8 @@ struct record_row {
 	uint64_t changes; /* held */
 	bool offer_open;
 	struct id offer_to;
-	uint64_t since_ms; /* of the newest custody change, as seen here */
+	uint64_t offer_seq; /* where it stands in its chain; 0: none is open */
+	uint64_t since_ms;  /* of the newest custody change, as seen here */
 	bool complete; /* the open offer's (or last release's) manifest is held and verified */
 };
 MUST_USE int record_get(const struct view *v, const struct id *record, struct record_row *ret);
