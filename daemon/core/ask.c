@@ -63,6 +63,7 @@ int ask_problem(struct ask *a, enum problem problem, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
+	node_text_mend(words);
 	a->text = arena_text(a->s->arena, "%s", words);
 	return a->text ? (int)problem : err_new(-ENOMEM);
 }

@@ -398,6 +398,17 @@ static int take_child(struct ask *a, const struct import_child *c, struct ctl_im
 			"every child of a return has an authority and a CHILD of at most %d "
 			"bytes",
 			CHILD_MAX);
+	/* Before anything is written: what is found too large in between would leave changes
+	 * behind that no signature follows. */
+	for (size_t i = 0; i < c->n_rows; i++) {
+		const struct entry e = {
+			.kind = ENTRY_ROW, .has_row = true, .row = c->rows[i]
+		};
+
+		if (wire_entry_size(&e) > BODY_FILL_MAX)
+			return ask_problem(a, PROBLEM_TOO_LARGE, "a row has %zu bytes",
+				wire_entry_size(&e));
+	}
 	r = find_child(&t);
 	if (r)
 		return r;

@@ -193,6 +193,9 @@ void node_forget(struct node *n, const struct id *record);
 MUST_USE int node_touch(struct step *s, const struct id *record);
 MUST_USE int node_counts(struct step *s, int records, int custodian_of, struct counts *ret);
 struct date node_today(const struct step *s);
+/* Text that was cut to fit may end in half a character, and then nobody could read the reply
+ * that carries it: what is not ASCII becomes '?'. */
+void node_text_mend(char *text);
 /* A region's name as its card has it, or the first digits of its id. */
 MUST_USE int node_region_name(
 	struct step *s, const struct id *region, char into[NAME_TEXT_MAX]);

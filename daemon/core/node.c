@@ -97,6 +97,15 @@ void node_clock_seen(struct step *s, uint64_t clock)
 		s->node->clock = clock;
 }
 
+void node_text_mend(char *text)
+{
+	if (wire_text_ok((struct span){ (const uint8_t *)text, strlen(text) }))
+		return;
+	for (; *text; text++)
+		if ((uint8_t)*text > '~')
+			*text = '?';
+}
+
 struct date node_today(const struct step *s)
 {
 	return (struct date){ (int32_t)(s->event->wall_ms / DAY_MS), DATE_DAY };

@@ -415,6 +415,7 @@ static int go_live(struct step *s, struct peer *p, const struct hello *h)
 	p->problem[0] = '\0';
 	snprintf(p->software, sizeof(p->software), "%.*s", (int)h->software.len,
 		(const char *)h->software.at);
+	node_text_mend(p->software);
 	p->last_heard_ms = s->event->wall_ms;
 	p->wants_due = 0;
 	move(p, PEER_LIVE, s->event->now + POLL);

@@ -114,10 +114,12 @@ const struct care_row *summary_row(struct arena *a, const struct wire_row *w)
 static int apply(struct step *s, struct summary *y, const struct entry *e)
 {
 	y->entries++;
-	if (e->has_alias)
+	if (e->has_alias) {
 		snprintf(y->alias, sizeof(y->alias), "%.*s/%.*s", (int)e->alias.authority.len,
 			(const char *)e->alias.authority.at, (int)e->alias.child.len,
 			(const char *)e->alias.child.at);
+		node_text_mend(y->alias);
+	}
 	if (e->has_row) {
 		const struct care_row *row = summary_row(s->arena, &e->row);
 

@@ -170,6 +170,7 @@ UNUSED static void fix_value(void *ctx, const char *name, const struct walk_valu
 	struct side *s = ctx;
 	const size_t n = strlen(s->reply);
 
+	assert_true(v->type != WALK_TEXT || wire_text_ok(v->bytes));
 	if (v->type == WALK_TEXT)
 		snprintf(s->reply + n, sizeof(s->reply) - n, "%s=%.*s\n", name ? name : "",
 			(int)v->bytes.len, (const char *)v->bytes.at);

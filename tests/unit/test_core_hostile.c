@@ -144,12 +144,59 @@ static void control_change_of_a_stranger_is_not_kept(void **state)
 	fix_free(x);
 }
 
+/* 63 bytes of letters of two bytes: every cut goes through one. */
+#define LONG_TEXT                                                                              \
+	"x\303\251\303\251\303\251\303\251\303\251\303\251\303\251\303\251\303\251\303\251"    \
+	"\303\251\303\251"                                                                     \
+	"\303\251\303\251\303\251\303\251\303\251\303\251"
+
+static void text_that_is_cut_can_still_be_read(void **state)
+{
+	struct id record;
+	struct fix *x = offered(&record);
+	char hex[ID_TEXT_LEN];
+	struct entry alias = { .kind = ENTRY_ALIAS, .has_alias = true };
+	struct ctl_request q = { .verb = VERB_APPEND,
+		.record = text_span(id_text(&record, hex)),
+		.entries = &alias,
+		.n_entries = 1 };
+
+	(void)state;
+	alias.alias.authority = alias.alias.child = text_span(LONG_TEXT);
+	assert_int_equal(fix_ask(x, NORTH, &q), 0);
+	/* The fixture asserts that all text of a reply is text. */
+	assert_int_equal(
+		fix_ask(x, NORTH, &(struct ctl_request){ .verb = VERB_RECORD_LIST }), 0);
+	assert_non_null(strstr(x->v[NORTH].reply, "alias="));
+	fix_free(x);
+}
+
+static void import_with_a_row_that_fits_nowhere_leaves_nothing_unsigned(void **state)
+{
+	struct fix *x = fix_new(1);
+	static char words[60000];
+	struct wire_cell cell = { SPAN_LIT("NOTE"), { (const uint8_t *)words, 60000 } };
+	struct wire_row rows[2] = { { .table = 1 },
+		{ .table = 1, .cells = &cell, .n_cells = 1 } };
+	struct import_child child = {
+		.authority = SPAN_LIT("998"), .child = SPAN_LIT("7"), .rows = rows, .n_rows = 2
+	};
+	struct ctl_request q = { .verb = VERB_IMPORT, .children = &child, .n_children = 1 };
+
+	(void)state;
+	assert_int_equal(fix_ask(x, NORTH, &q), PROBLEM_TOO_LARGE);
+	assert_int_equal(x->v[NORTH].node->log_next, 1);
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(get_beyond_all_numbers_is_answered_like_any_other),
 		cmocka_unit_test(kem_key_of_low_order_gets_no_keys_and_breaks_nothing),
 		cmocka_unit_test(control_change_of_a_stranger_is_not_kept),
+		cmocka_unit_test(text_that_is_cut_can_still_be_read),
+		cmocka_unit_test(import_with_a_row_that_fits_nowhere_leaves_nothing_unsigned),
 		cmocka_unit_test(purpose_of_any_length_is_refused_not_fatal),
 	};
 
