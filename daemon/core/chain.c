@@ -400,6 +400,8 @@ static int check_meaning(struct step *s, const struct checked *k, const struct r
 			return CHAIN_E_STRANGER;
 		if (!(h->flags & FLAG_CONTROL))
 			continue;
+		if (node_affairs_full(s->node, &h->record))
+			return CHAIN_E_RUN;
 		r = check_signature(s, h, &k->ids[i], run->changes[i].signature);
 		if (!r)
 			r = read_control(s, h, run->changes[i].body, &c);

@@ -477,7 +477,8 @@ int feed_came(struct step *s, struct peer *p, const struct message *m, size_t by
 
 	if (r < 0)
 		return err_up(r);
-	if (r == ROW_NONE || m->feed.through < cursor.n)
+	/* What is asked for brings at most so many wants: more comes from nobody honest. */
+	if (r == ROW_NONE || m->feed.through < cursor.n || p->wants > 2 * WANTS_MAX)
 		return peer_refuse(s, p, NULL, VERDICT_FEED_UNASKED, true);
 	for (size_t i = 0; i < m->feed.n; i++) {
 		const struct feed_item *item = &m->feed.items[i];
@@ -505,6 +506,11 @@ int feed_reconcile(struct step *s, struct peer *p, const struct message *m)
 		.n = m->reconcile.from };
 	int r;
 
+	/* Once a session is enough to agree; more would be a question and an answer without
+	 * end. */
+	if (p->reconciled)
+		return peer_refuse(s, p, NULL, VERDICT_FEED_UNASKED, true);
+	p->reconciled = true;
 	r = cursor_put(s->view, &p->region, &cursor);
 	if (r)
 		return err_odd(r);

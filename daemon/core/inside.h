@@ -86,6 +86,7 @@ struct peer {
 
 	/* our feed of its: what we asked for */
 	bool asking;
+	bool reconciled;       /* its feed began anew in this session */
 	uint64_t asked_budget; /* what is left of it, as we count */
 	struct get_slot gets[GETS_MAX];
 	struct id headed[HEADED_MAX]; /* wants whose cards and path have come: a ring */
@@ -189,6 +190,9 @@ void node_clock_seen(struct step *s, uint64_t clock);
  * control change of that record or until the slot is used for another. */
 MUST_USE int node_affairs(struct step *s, const struct id *record, const struct affairs **ret);
 void node_forget(struct node *n, const struct id *record);
+/* Whether the affairs that node_affairs() just gave take so much memory that others' control
+ * changes are not taken any more: what was held could not be read with them. */
+bool node_affairs_full(const struct node *n, const struct id *record);
 /* Settle this record at the end of the step, and tell those who follow it. */
 MUST_USE int node_touch(struct step *s, const struct id *record);
 MUST_USE int node_counts(struct step *s, int records, int custodian_of, struct counts *ret);

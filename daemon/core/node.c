@@ -177,6 +177,11 @@ void node_forget(struct node *n, const struct id *record)
 		n->cache[i].valid = false;
 }
 
+bool node_affairs_full(const struct node *n, const struct id *record)
+{
+	return n->cache[cache_slot(record)].arena.used > AFFAIRS_BUDGET / 2;
+}
+
 static int load_held(struct step *s, const struct id *record, struct arena *a,
 	struct held **ret, size_t *ret_n)
 {

@@ -95,6 +95,7 @@ void peer_lost(struct step *s, struct peer *p)
 	secret_done(&p->key_in);
 	secret_done(&p->key_out);
 	p->count_in = p->count_out = 0;
+	p->reconciled = false;
 	p->asked = p->asking = p->feed_dirty = p->rung = p->reconciling = false;
 	p->feed_sent = p->feed_budget = p->asked_budget = 0;
 	memset(p->gets, 0, sizeof(p->gets));

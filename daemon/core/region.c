@@ -173,6 +173,27 @@ int region_card(struct step *s, const struct id *region, struct checked_card *re
 	return hash_of(s->crypto, b.cards[b.n_cards - 1].bytes, &ret->fingerprint);
 }
 
+/* Whether two bundles of a region tell one history as far as both go (P1.4). */
+static int same_history(struct step *s, const struct id *region, struct span bundle, bool *ret)
+{
+	struct span bytes;
+	struct bundle now, held;
+	int r = row_get(s->view, TABLE_CARD, SPAN_OF(*region), &bytes);
+
+	if (!r)
+		r = wire_bundle_decode(bytes, s->arena, &held);
+	if (!r)
+		r = wire_bundle_decode(bundle, s->arena, &now);
+	if (r)
+		return r < 0 ? err_up(r) : err_new(-EUCLEAN);
+	*ret = true;
+	for (size_t i = 0; i < now.n_cards && i < held.n_cards; i++)
+		*ret &= now.cards[i].bytes.len == held.cards[i].bytes.len &&
+			memcmp(now.cards[i].bytes.at, held.cards[i].bytes.at,
+				now.cards[i].bytes.len) == 0;
+	return 0;
+}
+
 int region_learn(struct step *s, struct span bundle, struct id *ret_region, bool *ret_new)
 {
 	struct checked_card now, held;
@@ -187,8 +208,12 @@ int region_learn(struct step *s, struct span bundle, struct id *ret_region, bool
 	if (r < 0)
 		return err_up(r);
 	if (r == 0) {
-		if (now.card.version == held.card.version &&
-			!hash_equal(&now.fingerprint, &held.fingerprint))
+		bool same = false;
+
+		r = same_history(s, &now.region, bundle, &same);
+		if (r)
+			return err_up(r);
+		if (!same)
 			return CARD_E_BAD; /* two of one version (P1.4) */
 		if (now.card.version <= held.card.version &&
 			now.incarnations.version <= held.incarnations.version)

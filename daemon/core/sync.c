@@ -296,27 +296,43 @@ static int check_authors(const struct path *path, const struct affairs *a)
 	return 0;
 }
 
+/* A card that is refused leaves the others as good as they are. */
+static int take_cards(struct step *s, struct peer *p, const struct message *m)
+{
+	for (size_t i = 0; i < m->changes.n_bundles; i++) {
+		struct id region;
+		bool newer;
+		int r = region_learn(s, m->changes.bundles[i], &region, &newer);
+
+		if (r > 0)
+			r = peer_refuse(s, p, &m->changes.record, VERDICT_CARD_WRONG, false);
+		else if (!r && newer && peer_find(s->node, &region)) {
+			/* Its keys and endpoints are in memory, too. */
+			r = peer_load(s, &region);
+			if (!r)
+				r = peer_announce(s);
+		}
+		if (r)
+			return err_up(r);
+	}
+	return 0;
+}
+
 /* Cards and path (P7.8). *ret_on: the record is ours to hold and to take from this peer;
  * *ret_new: some of the path was. */
 static int take_affairs(
 	struct step *s, struct peer *p, const struct message *m, bool *ret_on, bool *ret_new)
 {
 	const struct id *record = &m->changes.record;
+	const struct affairs *before;
 	struct affairs a;
 	struct path path;
 	int r;
 
 	*ret_on = false;
-	for (size_t i = 0; i < m->changes.n_bundles; i++) {
-		struct id region;
-		bool newer;
-
-		r = region_learn(s, m->changes.bundles[i], &region, &newer);
-		if (r < 0)
-			return err_up(r);
-		if (r)
-			return peer_refuse(s, p, record, VERDICT_CARD_WRONG, false);
-	}
+	r = take_cards(s, p, m);
+	if (r)
+		return err_up(r);
 	r = load_path(s, record, &path);
 	for (size_t i = 0; i < m->changes.n_path && !r; i++)
 		r = take_path(s, record, &m->changes.path[i], &path);
@@ -334,8 +350,13 @@ static int take_affairs(
 		return r ? err_up(r) : peer_refuse(s, p, record, VERDICT_NOT_IN_CIRCLE, false);
 	}
 	r = check_authors(&path, &a);
+	if (!r && path.n_new) {
+		r = node_affairs(s, record, &before);
+		if (!r && node_affairs_full(s->node, record))
+			r = CHAIN_E_RUN;
+	}
 	if (r)
-		return refuse_want(s, p, record, r);
+		return r < 0 ? err_up(r) : refuse_want(s, p, record, r);
 	*ret_on = true;
 	*ret_new = path.n_new > 0;
 	return keep_path(s, record, &path);

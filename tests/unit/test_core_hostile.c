@@ -189,6 +189,25 @@ static void import_with_a_row_that_fits_nowhere_leaves_nothing_unsigned(void **s
 	fix_free(x);
 }
 
+static void feed_that_always_begins_anew_ends_the_link(void **state)
+{
+	struct id record;
+	struct fix *x = offered(&record);
+	struct message m = { .kind = MSG_RECONCILE, .reconcile = { .from = 7 } };
+
+	(void)state;
+	fix_say(x, SOUTH, NORTH, &m);
+	fix_run(x);
+	for (unsigned i = 0; i < 3; i++)
+		if (x->link[SOUTH][NORTH])
+			fix_say(x, SOUTH, NORTH, &m);
+	fix_run(x);
+	assert_true(fix_told(x, NORTH, "refuses south feed-not-asked-for"));
+	fix_wait(x, 70);
+	assert_true(fix_told(x, NORTH, "greets south"));
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +216,7 @@ int main(void)
 		cmocka_unit_test(control_change_of_a_stranger_is_not_kept),
 		cmocka_unit_test(text_that_is_cut_can_still_be_read),
 		cmocka_unit_test(import_with_a_row_that_fits_nowhere_leaves_nothing_unsigned),
+		cmocka_unit_test(feed_that_always_begins_anew_ends_the_link),
 		cmocka_unit_test(purpose_of_any_length_is_refused_not_fatal),
 	};
 
