@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What work costs, counted: signatures, verifications, hashes, seals and flushes. Times depend
+ * on the machine; these do not, so a change that makes kith do more for the same says so here,
+ * and has to be meant.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/core_fixture.h"
+
+/* Of a change that comes in a run: its body and its header when it is checked, what its content
+ * root is made of when it is opened, and the rows that are read and written. */
+#define HASHES_TAKEN 11
+
+/* What a region has spent up to now. */
+struct spent {
+	struct crypto_counts crypto;
+	uint64_t commits, flushes;
+};
+
+static struct spent spent_by(const struct fix *x, unsigned at)
+{
+	struct spent s = { .crypto = *crypto_counts(x->v[at].crypto) };
+	struct store_stat stat;
+
+	assert_int_equal(store_stat(x->v[at].store, &stat), 0);
+	s.commits = stat.commits;
+	s.flushes = stat.flushes;
+	return s;
+}
+
+static struct spent since(const struct fix *x, unsigned at, const struct spent *before)
+{
+	struct spent s = spent_by(x, at);
+
+	s.crypto.signs -= before->crypto.signs;
+	s.crypto.verifies -= before->crypto.verifies;
+	s.crypto.hashes -= before->crypto.hashes;
+	s.crypto.seals -= before->crypto.seals;
+	s.crypto.opens -= before->crypto.opens;
+	s.crypto.wraps -= before->crypto.wraps;
+	s.commits -= before->commits;
+	s.flushes -= before->flushes;
+	return s;
+}
+
+/* .n notes in one request. */
+static void add_notes(struct fix *x, const struct id *record, size_t n)
+{
+	char hex[ID_TEXT_LEN];
+	struct entry *notes = calloc(n, sizeof(*notes));
+
+	assert_non_null(notes);
+	for (size_t i = 0; i < n; i++)
+		notes[i] = (struct entry){ .kind = ENTRY_NOTE, .text = SPAN_LIT("a note") };
+	assert_int_equal(fix_ask(x, 0,
+				 &(struct ctl_request){ .verb = VERB_APPEND,
+					 .record = text_span(id_text(record, hex)),
+					 .entries = notes,
+					 .n_entries = n }),
+		0);
+	free(notes);
+}
+
+static uint64_t held(struct fix *x, unsigned at, const struct id *record)
+{
+	return fix_record_row(x, at, record).changes;
+}
+
+/* Two regions in session, and a record that both hold. */
+static struct fix *pair(struct id *ret)
+{
+	struct fix *x = fix_new(2);
+
+	fix_introduce_all(x);
+	*ret = fix_record(x, 0);
+	assert_int_equal(fix_note(x, 0, ret, "the first"), 0);
+	assert_int_equal(fix_offer(x, 0, ret, 1), 0);
+	fix_wait(x, 2);
+	assert_int_equal(held(x, 1, ret), held(x, 0, ret));
+	return x;
+}
+
+/* ---- At home ---- */
+
+static void a_note_costs_one_signature_one_seal_and_two_flushes(void **state)
+{
+	struct fix *x = fix_new(1);
+	const struct id record = fix_record(x, 0);
+	struct spent s;
+
+	(void)state;
+	assert_int_equal(fix_note(x, 0, &record, "the first"), 0);
+	s = spent_by(x, 0);
+	assert_int_equal(fix_note(x, 0, &record, "the second"), 0);
+	s = since(x, 0, &s);
+	assert_int_equal(s.crypto.signs, 1);
+	assert_int_equal(s.crypto.verifies, 0);
+	assert_int_equal(s.crypto.seals, 1);
+	assert_int_equal(s.crypto.opens, 0);
+	assert_int_equal(s.commits, 1);
+	assert_int_equal(s.flushes, 2);
+	fix_free(x);
+}
+
+static void a_note_costs_the_same_however_long_its_record_is(void **state)
+{
+	struct fix *x = fix_new(1);
+	const struct id record = fix_record(x, 0);
+	struct spent first, later;
+
+	(void)state;
+	assert_int_equal(fix_note(x, 0, &record, "one"), 0);
+	first = spent_by(x, 0);
+	assert_int_equal(fix_note(x, 0, &record, "two"), 0);
+	first = since(x, 0, &first);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(fix_note(x, 0, &record, "and more"), 0);
+	later = spent_by(x, 0);
+	assert_int_equal(fix_note(x, 0, &record, "end"), 0);
+	later = since(x, 0, &later);
+	assert_int_equal(later.crypto.hashes, first.crypto.hashes);
+	assert_int_equal(later.crypto.opens, first.crypto.opens);
+	fix_free(x);
+}
+
+static void a_request_of_many_changes_costs_one_signature(void **state)
+{
+	struct fix *x = fix_new(1);
+	const struct id record = fix_record(x, 0);
+	const uint64_t before = held(x, 0, &record);
+	struct spent s = spent_by(x, 0);
+
+	(void)state;
+	add_notes(x, &record, 600); /* a body has at most 256 (P4.5) */
+	s = since(x, 0, &s);
+	assert_int_equal(held(x, 0, &record) - before, 3);
+	assert_int_equal(s.crypto.signs, 1);
+	assert_int_equal(s.crypto.seals, 3);
+	assert_int_equal(s.flushes, 2);
+	fix_free(x);
+}
+
+static void a_new_record_costs_four_flushes_for_its_keys_go_first(void **state)
+{
+	struct fix *x = fix_new(1);
+	struct spent s = spent_by(x, 0);
+
+	(void)state;
+	(void)fix_record(x, 0);
+	s = since(x, 0, &s);
+	assert_int_equal(s.commits, 1);
+	assert_int_equal(s.flushes, 4);
+	assert_int_equal(s.crypto.signs, 1);
+	fix_free(x);
+}
+
+static void a_question_costs_no_flush(void **state)
+{
+	struct fix *x = fix_new(1);
+	const struct id record = fix_record(x, 0);
+	struct spent s = spent_by(x, 0);
+
+	(void)state;
+	assert_int_equal(fix_ask(x, 0, &(struct ctl_request){ .verb = VERB_STATUS }), 0);
+	assert_int_equal(fix_about(x, 0, VERB_CIRCLE, &record), 0);
+	s = since(x, 0, &s);
+	assert_int_equal(s.flushes, 0);
+	assert_int_equal(s.crypto.signs + s.crypto.verifies, 0);
+	fix_free(x);
+}
+
+/* ---- Between two ---- */
+
+static void a_change_that_comes_costs_one_verification_and_two_flushes(void **state)
+{
+	struct id record;
+	struct fix *x = pair(&record);
+	struct spent s = spent_by(x, 1);
+
+	(void)state;
+	assert_int_equal(fix_note(x, 0, &record, "and it goes over"), 0);
+	assert_int_equal(held(x, 1, &record), held(x, 0, &record));
+	s = since(x, 1, &s);
+	assert_int_equal(s.crypto.verifies, 1);
+	assert_int_equal(s.crypto.signs, 0);
+	assert_int_equal(s.crypto.opens, 1);
+	assert_int_equal(s.commits, 1);
+	assert_int_equal(s.flushes, 2);
+	fix_free(x);
+}
+
+static void a_change_that_comes_costs_the_same_however_long_its_record_is(void **state)
+{
+	struct id record;
+	struct fix *x = pair(&record);
+	struct spent first = spent_by(x, 1), later;
+
+	(void)state;
+	assert_int_equal(fix_note(x, 0, &record, "two"), 0);
+	first = since(x, 1, &first);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(fix_note(x, 0, &record, "and more"), 0);
+	later = spent_by(x, 1);
+	assert_int_equal(fix_note(x, 0, &record, "end"), 0);
+	later = since(x, 1, &later);
+	assert_int_equal(later.crypto.hashes, first.crypto.hashes);
+	assert_int_equal(later.crypto.opens, first.crypto.opens);
+	fix_free(x);
+}
+
+/* What the other spends on an outage in which .n notes were written. */
+static struct spent outage(struct fix *x, const struct id *record, unsigned n)
+{
+	const uint64_t before = held(x, 0, record);
+	struct spent s;
+
+	fix_down(x, 0, 1, true);
+	fix_run(x);
+	x->cut[0][1] = x->cut[1][0] = true;
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(fix_note(x, 0, record, "written alone"), 0);
+	assert_int_equal(held(x, 1, record), before);
+	x->cut[0][1] = x->cut[1][0] = false;
+	s = spent_by(x, 1);
+	fix_wait(x, 60);
+	assert_int_equal(held(x, 1, record), before + n);
+	return since(x, 1, &s);
+}
+
+static void a_run_that_comes_costs_one_verification_however_long_it_is(void **state)
+{
+	struct id record;
+	struct fix *x = pair(&record);
+	const struct spent none = outage(x, &record, 0), some = outage(x, &record, 20),
+			   more = outage(x, &record, 40);
+
+	(void)state;
+	assert_int_equal(some.crypto.verifies - none.crypto.verifies, 1);
+	assert_int_equal(more.crypto.verifies - none.crypto.verifies, 1);
+	assert_int_equal(more.crypto.signs, none.crypto.signs);
+	assert_int_equal(more.flushes, some.flushes);
+	fix_free(x);
+}
+
+static void a_change_of_a_run_is_opened_once_and_costs_a_known_number_of_hashes(void **state)
+{
+	struct id record;
+	struct fix *x = pair(&record);
+	const struct spent some = outage(x, &record, 20), more = outage(x, &record, 40);
+
+	(void)state;
+	assert_int_equal(more.crypto.opens - some.crypto.opens, 20);
+	assert_int_equal(more.crypto.hashes - some.crypto.hashes, 20 * HASHES_TAKEN);
+	fix_free(x);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_note_costs_one_signature_one_seal_and_two_flushes),
+		cmocka_unit_test(a_note_costs_the_same_however_long_its_record_is),
+		cmocka_unit_test(a_request_of_many_changes_costs_one_signature),
+		cmocka_unit_test(a_new_record_costs_four_flushes_for_its_keys_go_first),
+		cmocka_unit_test(a_question_costs_no_flush),
+		cmocka_unit_test(a_change_that_comes_costs_one_verification_and_two_flushes),
+		cmocka_unit_test(a_change_that_comes_costs_the_same_however_long_its_record_is),
+		cmocka_unit_test(a_run_that_comes_costs_one_verification_however_long_it_is),
+		cmocka_unit_test(
+			a_change_of_a_run_is_opened_once_and_costs_a_known_number_of_hashes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
