@@ -40,8 +40,19 @@ static int (*const handlers[])(struct ask *) = {
 int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r)
 {
 	struct action a = { .kind = ACTION_REPLY, .client = client };
-	int e = wire_reply_encode(r, s->arena, &a.bytes);
+	int e;
 
+	if (s->arena->failed) /* one of its texts, most likely */
+		return err_new(-ENOMEM);
+	e = wire_reply_encode(r, s->arena, &a.bytes);
+	/* What peers wrote can be longer than any list was thought to be. */
+	if (!e && a.bytes.len > CONTROL_FRAME_MAX)
+		e = wire_reply_encode(
+			&(struct ctl_reply){ .id = r->id,
+				.last = r->last,
+				.problem = PROBLEM_TOO_LARGE,
+				.problem_text = "the answer is larger than a reply can be" },
+			s->arena, &a.bytes);
 	return e ? err_odd(e) : node_act(s, &a);
 }
 

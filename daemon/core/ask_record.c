@@ -11,7 +11,8 @@
 #include "daemon/core/ask.h"
 
 #define LIST_BATCH     200
-#define TIMELINE_BATCH 100
+#define TIMELINE_BATCH 100 /* entries of a reply, and of so many bytes: */
+#define TIMELINE_BYTES ((size_t)256 * 1024)
 
 /* Verbs -------------------------------------------------------------------------------------
  */
@@ -212,8 +213,9 @@ static int view_entry(
 	ret->faults = arena_array(ar, e->row.n_faults, sizeof(*ret->faults));
 	if (!ret->faults)
 		return err_new(-ENOMEM);
+	/* In a list, what a peer left empty is empty and not nothing. */
 	for (size_t i = 0; i < e->row.n_faults; i++)
-		ret->faults[i] = text_of_span(ar, e->row.faults[i]);
+		ret->faults[i] = e->row.faults[i].len ? text_of_span(ar, e->row.faults[i]) : "";
 	ret->n_faults = e->row.n_faults;
 	return 0;
 }
@@ -223,7 +225,7 @@ static int show_entries(struct ask *a, const struct fold *fold)
 	struct step *s = a->s;
 	struct ctl_entry *v = arena_array(s->arena, TIMELINE_BATCH, sizeof(*v));
 	uint64_t left = a->q.limit ? a->q.limit : UINT64_MAX;
-	size_t n = 0;
+	size_t n = 0, bytes = 0;
 
 	if (!v)
 		return err_new(-ENOMEM);
@@ -232,14 +234,15 @@ static int show_entries(struct ask *a, const struct fold *fold)
 
 		if (r)
 			return err_up(r);
-		if (++n < TIMELINE_BATCH)
+		bytes += wire_entry_size(fold->entries[i].entry);
+		if (++n < TIMELINE_BATCH && bytes < TIMELINE_BYTES)
 			continue;
 		a->reply.entries = v;
 		a->reply.n_entries = n;
 		r = ask_more(a);
 		if (r)
 			return err_up(r);
-		n = 0;
+		n = bytes = 0;
 	}
 	a->reply.entries = v;
 	a->reply.n_entries = n;
