@@ -327,7 +327,8 @@ int peer_link_up(struct step *s)
 	struct link_frame f = { .kind = LINK_DROP, .link = e->link };
 	bool ours = p && e->dialled && p->state == PEER_DIALLING && p->link == e->link;
 
-	if (!p || !knows_curve(p, &e->curve_key) || (e->dialled && !ours)) {
+	if (!p || !s->node->link_ready || !knows_curve(p, &e->curve_key) ||
+		(e->dialled && !ours)) {
 		f.reason = SPAN_LIT("not a peer, or a dial that was given up");
 		return node_link(s, ACTION_LINK_DROP, &f);
 	}
