@@ -108,8 +108,10 @@ void *arena_alloc(struct arena *a, size_t size)
 	if (a->budget && size > a->budget - a->used)
 		return refuse(a);
 	if (!b || size > b->room - b->used) {
-		if (!add_block(a, size))
+		if (!add_block(a, size)) {
+			a->failed = true;
 			return NULL;
+		}
 		b = a->head;
 	}
 

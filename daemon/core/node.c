@@ -396,6 +396,9 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 	r = take_event(&s);
 	if (!r)
 		r = finish_step(&s);
+	/* Texts of replies and tellings may be missing for want of memory: not unnoticed. */
+	if (!r && s.arena->failed)
+		r = err_new(-ENOMEM);
 	n->touched = NULL;
 	n->n_touched = n->room_touched = 0;
 	if (r == -ENOSPC)

@@ -18,6 +18,7 @@ struct arena {
 	size_t used;   /* bytes handed out since the last reset */
 	size_t budget; /* 0: none */
 	bool over;     /* the budget, not the machine, refused an allocation */
+	bool failed;   /* the machine did, since the last reset: who made what is not whole */
 };
 
 void arena_init(struct arena *a, size_t budget);

@@ -10,11 +10,16 @@
 #include "tests/kit/alloc.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
+
+#include <kith/arena.h>
 
 static atomic_uint_fast64_t calls;
 static atomic_uint_fast64_t fail_at;
 static atomic_bool met;
+static atomic_bool arenas;
 
 /* The names are the linker's. */
 void *__real_malloc(size_t size);
@@ -23,6 +28,15 @@ void *__real_realloc(void *at, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *at, size_t size);
+void *__real_arena_alloc(struct arena *a, size_t size);
+void *__real_arena_array(struct arena *a, size_t n, size_t size);
+uint8_t *__real_arena_copy(struct arena *a, const void *bytes, size_t len);
+void *__real_arena_grow(struct arena *a, void *at, size_t n, size_t *room, size_t size);
+void *__wrap_arena_alloc(struct arena *a, size_t size);
+void *__wrap_arena_array(struct arena *a, size_t n, size_t size);
+uint8_t *__wrap_arena_copy(struct arena *a, const void *bytes, size_t len);
+void *__wrap_arena_grow(struct arena *a, void *at, size_t n, size_t *room, size_t size);
+PRINTF(2, 3) char *__wrap_arena_text(struct arena *a, const char *fmt, ...);
 
 void alloc_fail_at(uint64_t n)
 {
@@ -34,6 +48,11 @@ bool alloc_failed(void)
 {
 	fail_at = 0;
 	return met;
+}
+
+void alloc_arenas(bool too)
+{
+	arenas = too;
 }
 
 uint64_t alloc_count(void)
@@ -65,4 +84,54 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *at, size_t size)
 {
 	return now_fails() ? NULL : __real_realloc(at, size);
+}
+
+/* Arenas: what is taken from one that has room still is an allocation to whoever asks. Calls
+ * inside arena.c do not pass here, so that each is met once.
+ */
+
+static bool arena_fails(struct arena *a)
+{
+	const bool fails = arenas && now_fails();
+
+	a->failed |= fails;
+	return fails;
+}
+
+void *__wrap_arena_alloc(struct arena *a, size_t size)
+{
+	return arena_fails(a) ? NULL : __real_arena_alloc(a, size);
+}
+
+void *__wrap_arena_array(struct arena *a, size_t n, size_t size)
+{
+	return arena_fails(a) ? NULL : __real_arena_array(a, n, size);
+}
+
+uint8_t *__wrap_arena_copy(struct arena *a, const void *bytes, size_t len)
+{
+	return arena_fails(a) ? NULL : __real_arena_copy(a, bytes, len);
+}
+
+void *__wrap_arena_grow(struct arena *a, void *at, size_t n, size_t *room, size_t size)
+{
+	return n >= *room && arena_fails(a) ? NULL : __real_arena_grow(a, at, n, room, size);
+}
+
+char *__wrap_arena_text(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *text = NULL;
+	int len;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	len = vsnprintf(NULL, 0, fmt, ap);
+	if (len >= 0 && !arena_fails(a))
+		text = __real_arena_alloc(a, (size_t)len + 1);
+	if (text)
+		(void)vsnprintf(text, (size_t)len + 1, fmt, again);
+	va_end(again);
+	va_end(ap);
+	return text;
 }

@@ -25,5 +25,8 @@ void alloc_fail_at(uint64_t n);
 /* Whether that allocation was met; and from now on none fails. */
 bool alloc_failed(void);
 
+/* Whether what is taken from an arena is an allocation too, although its block has room. */
+void alloc_arenas(bool too);
+
 /* How many allocations there were since the program began: a gate may be a count. */
 uint64_t alloc_count(void);
