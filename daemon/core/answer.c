@@ -19,8 +19,20 @@ struct answer {
 	const struct affairs *affairs;
 	struct message m;
 	size_t bytes, soft; /* beyond .soft no further run is begun */
+	bool cut; /* something did not fit: there is more than is said */
 	size_t room_bundles, room_path, room_keys, room_runs;
 };
+
+/* What others put into a record may be more than one message holds. */
+static bool fits(struct answer *an, size_t size)
+{
+	if (an->bytes + size > ANSWER_HARD) {
+		an->cut = true;
+		return false;
+	}
+	an->bytes += size;
+	return true;
+}
 
 #define ADD(an, list, value)                                                                   \
 	({                                                                                     \
@@ -41,8 +53,7 @@ static int add_bundle(struct answer *an, const struct id *region)
 
 	if (r)
 		return r == ROW_NONE ? 0 : err_up(r);
-	an->bytes += bytes.len + 8;
-	return ADD(an, bundles, bytes);
+	return fits(an, bytes.len + 8) ? ADD(an, bundles, bytes) : 0;
 }
 
 static int add_bundles(struct answer *an)
@@ -71,11 +82,8 @@ static int add_path(struct answer *an)
 		if (!control_row_read(
 			    (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c))
 			return err_new(-EUCLEAN);
-		/* A path that does not fit into a frame ends the link if it is sent all the
-		 * same. */
-		if (an->bytes + wire_change_size(&c) > ANSWER_HARD)
+		if (!fits(an, wire_change_size(&c) + 8))
 			return 0;
-		an->bytes += wire_change_size(&c);
 		r = ADD(an, path, c);
 		if (r)
 			return err_up(r);
@@ -96,6 +104,8 @@ static int add_keys(struct answer *an)
 		if (k->class > 31 || !(m->row.classes & 1u << k->class) ||
 			k->epoch < m->row.first_epoch)
 			continue;
+		if (!fits(an, sizeof(wrap) + 16))
+			return 0;
 		r = keys_wrap(an->s, &an->get->get.record, k->epoch, k->class, &an->p->region,
 			&an->p->kem_key, &wrap);
 		if (r == ROW_NONE)
@@ -104,7 +114,6 @@ static int add_keys(struct answer *an)
 			r = ADD(an, keys, wrap);
 		if (r)
 			return err_up(r);
-		an->bytes += sizeof(wrap) + 16;
 	}
 	return 0;
 }
@@ -188,7 +197,7 @@ static int add_chains(struct answer *an)
 	}
 	if (r < 0)
 		return err_up(r);
-	an->m.changes.done = true;
+	an->m.changes.done = !an->cut;
 	return 0;
 }
 

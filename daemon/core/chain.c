@@ -28,6 +28,7 @@ enum verdict chain_verdict(int verdict)
 		[CHAIN_E_SIGNATURE] = VERDICT_SIGNATURE_WRONG,
 		[CHAIN_E_CONTROL] = VERDICT_CONTROL_MALFORMED,
 		[CHAIN_E_STRANGER] = VERDICT_STRANGER,
+		[CHAIN_E_PATH] = VERDICT_PATH_LONG,
 	};
 
 	return verdict > 0 && (size_t)verdict < COUNT(verdicts) ? verdicts[verdict]
@@ -387,6 +388,36 @@ static int skip_held(
 	return 0;
 }
 
+int chain_path_bytes(struct step *s, const struct id *record, size_t *ret)
+{
+	struct scan scan;
+	int r;
+
+	*ret = 0;
+	scan_init(&scan, TABLE_CONTROL, SPAN_OF(*record));
+	while ((r = scan_next(&scan, s->view)) == 0)
+		*ret += scan.value.len;
+	return r < 0 ? err_up(r) : 0;
+}
+
+/* Anybody in the circle can write control changes, and everybody in it must keep them. */
+static int check_room(
+	struct step *s, const struct checked *k, const struct run *run, size_t from)
+{
+	size_t more = 0, held;
+	int r;
+
+	for (size_t i = from; i < k->n; i++)
+		if (k->headers[i].flags & FLAG_CONTROL)
+			more += wire_change_size(&run->changes[i]);
+	if (!more)
+		return 0;
+	r = chain_path_bytes(s, &k->headers[0].record, &held);
+	if (r)
+		return err_up(r);
+	return held + more > PATH_MAX_BYTES ? CHAIN_E_PATH : 0;
+}
+
 /* Control bodies are read before anything is stored: a run is taken whole or not at all. */
 static int check_meaning(struct step *s, const struct checked *k, const struct run *run,
 	size_t from, const struct affairs *a)
@@ -511,6 +542,8 @@ int chain_take(struct step *s, const struct id *from, const struct run *run,
 		r = node_affairs(s, &h->record, &a);
 	if (!r)
 		r = check_meaning(s, &k, run, held, a);
+	if (!r)
+		r = check_room(s, &k, run, held);
 	if (!r)
 		r = store_run(s, &k, run, held, from, &row);
 	if (r)

@@ -24,6 +24,7 @@
 #define SEEN_MAX       256
 #define AFFAIRS_CACHED 64
 #define NAME_TEXT_MAX  REGION_NAME_MAX
+#define PATH_MAX_BYTES ((size_t)208 * 1024) /* the path travels in one message (P7.7) */
 
 /* One step: an event, the turn's view, where output goes. */
 struct step {
@@ -227,6 +228,7 @@ enum {
 	CHAIN_E_SIGNATURE, /* (P3.1) */
 	CHAIN_E_CONTROL,   /* the control body is not one (P6.1), or Genesis lies (P1.3) */
 	CHAIN_E_STRANGER,  /* its author may not write here (P6.9) */
+	CHAIN_E_PATH,      /* the record would have more control changes than PATH_MAX_BYTES */
 };
 enum verdict chain_verdict(int verdict);
 
@@ -249,6 +251,8 @@ MUST_USE int chain_run_record(const struct run *run, struct id *ret);
 /* One control change by itself (P7.8): checked, not stored. */
 MUST_USE int chain_check_control(struct step *s, const struct id *record,
 	const struct wire_change *c, struct ref *ret, struct control *ret_control);
+/* How much of PATH_MAX_BYTES a record's control changes take. */
+MUST_USE int chain_path_bytes(struct step *s, const struct id *record, size_t *ret);
 
 /* keys.c: content keys -----------------------------------------------------------------------
  */

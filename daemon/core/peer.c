@@ -19,6 +19,7 @@
 #define GREET_WAIT  10000 /* a peer that is slower than this is not there */
 #define POLL        60000 /* (P7.5) */
 #define LABEL_HELLO SPAN_LIT("kith/hello/1\0")
+#define FRAME_HEAD  8 /* what a Frame adds to what it carries, at most */
 
 struct peer *peer_find(struct node *n, const struct id *region)
 {
@@ -485,6 +486,8 @@ int peer_send(struct step *s, struct peer *p, const struct message *m)
 
 	if (r)
 		return err_odd(r);
+	if (plain.len + SEAL_TAG_LEN + FRAME_HEAD > FRAME_MAX)
+		return drop(s, p, "what it asks for does not fit into a message");
 	boxed = arena_alloc(s->arena, plain.len + SEAL_TAG_LEN);
 	if (!boxed)
 		return err_new(-ENOMEM);

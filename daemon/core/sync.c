@@ -183,6 +183,7 @@ struct path {
 	struct wire_change *changes; /* the new ones, .held[first_new + i] */
 	size_t n_new, room_new;
 	size_t first_new;
+	size_t bytes;
 };
 
 static int load_path(struct step *s, const struct id *record, struct path *ret)
@@ -210,7 +211,7 @@ static int load_path(struct step *s, const struct id *record, struct path *ret)
 		ret->n++;
 	}
 	ret->first_new = ret->n;
-	return r < 0 ? err_up(r) : 0;
+	return r < 0 ? err_up(r) : chain_path_bytes(s, record, &ret->bytes);
 }
 
 /* One change of the path: 0, or the verdict of chain_check_control. */
@@ -244,6 +245,9 @@ static int take_path(
 	r = chain_check_control(s, record, c, &grown[path->n].ref, &grown[path->n].control);
 	if (r)
 		return r;
+	path->bytes += wire_change_size(c);
+	if (path->bytes > PATH_MAX_BYTES)
+		return CHAIN_E_PATH;
 	path->changes[path->n_new++] = *c;
 	path->n++;
 	return 0;
@@ -373,8 +377,9 @@ static int take_keys(struct step *s, struct peer *p, const struct message *m, bo
 
 		r = keys_take(s, record, a, &m->changes.keys[i], &added);
 		*ret_any |= r == 0 && added;
-		if (r == KEYS_E_BAD)
-			r = peer_refuse(s, p, record, VERDICT_KEY_WRONG, false);
+		if (r == KEYS_E_BAD) /* the others are not looked at: each costs a key agreement
+				      */
+			return peer_refuse(s, p, record, VERDICT_KEY_WRONG, false);
 	}
 	return r ? err_up(r) : 0;
 }
