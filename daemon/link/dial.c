@@ -91,11 +91,12 @@ static int closed(struct hub *h, struct link *l)
 	return link_end(h, l, "the connection was closed by the peer or the network");
 }
 
-static int take_event(struct hub *h, struct link *l, uint16_t event)
+static int take_event(struct hub *h, struct link *l, uint16_t event, int32_t value)
 {
 	switch (event) {
 	case ZMQ_EVENT_CONNECTED:
 		l->dial.connected = true;
+		l->dial.fd = value;
 		return 0;
 	case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
 		return up(h, l);
@@ -128,7 +129,7 @@ int dial_events(struct hub *h, struct link *l)
 
 		if (!socket_event(l->dial.events, &event, &value))
 			return 0;
-		r = take_event(h, l, event);
+		r = take_event(h, l, event, value);
 		if (r < 0)
 			return err_up(r);
 	}
@@ -147,6 +148,7 @@ int dial_receive(struct hub *h, struct link *l)
 			zmq_msg_close(&m);
 			return 0;
 		}
+		watch_heard(&l->watched);
 		parts = zmq_msg_more(&m);
 		r = parts ? link_end(h, l, "the peer sent a message of several parts")
 			  : link_received(
@@ -161,4 +163,11 @@ int dial_receive(struct hub *h, struct link *l)
 int dial_overdue(struct hub *h, struct link *l)
 {
 	return fail(h, l, "no answer from @, or its name is not known");
+}
+
+int dial_unheard(struct hub *h, struct link *l)
+{
+	if (kithd_behind(h) || !watch_overfull(&l->watched, l->dial.fd, UNHEARD_BYTES))
+		return 0;
+	return link_end(h, l, NO_END);
 }

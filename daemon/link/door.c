@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -39,6 +40,20 @@ static struct caller *caller_find(const struct hub *h, int fd)
 	return c;
 }
 
+static void address_of(int fd, uint8_t into[ADDRESS_LEN])
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t len = sizeof(a);
+
+	memset(into, 0, ADDRESS_LEN);
+	if (getpeername(fd, (struct sockaddr *)&a, &len) < 0)
+		return;
+	if (a.ss_family == AF_INET6)
+		memcpy(into, &((struct sockaddr_in6 *)&a)->sin6_addr, ADDRESS_LEN);
+	else
+		memcpy(into, &((struct sockaddr_in *)&a)->sin_addr, sizeof(struct in_addr));
+}
+
 static void caller_came(struct hub *h, int fd)
 {
 	struct caller *c = calloc(1, sizeof(*c));
@@ -48,6 +63,7 @@ static void caller_came(struct hub *h, int fd)
 		return;
 	}
 	*c = (struct caller){ .next = h->door.callers, .fd = fd, .since = h->now };
+	address_of(fd, c->address);
 	h->door.callers = c;
 }
 
@@ -74,6 +90,59 @@ static void caller_shut(struct hub *h, struct caller *c)
 	door_events(h);
 	if (!c->left)
 		(void)shutdown(c->fd, SHUT_RDWR);
+}
+
+#define CROWDS 64 /* addresses are counted by a hash of theirs */
+
+static bool is_stranger(const struct caller *c)
+{
+	return !c->link && !c->shut && !c->left;
+}
+
+static size_t crowd_of(const struct caller *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ADDRESS_LEN; i++)
+		n = n * 31 + c->address[i];
+	return n % CROWDS;
+}
+
+static struct caller *oldest_of(const struct hub *h, size_t crowd)
+{
+	struct caller *oldest = NULL;
+
+	for (struct caller *c = h->door.callers; c; c = c->next)
+		if (is_stranger(c) && crowd_of(c) == crowd)
+			oldest = c; /* the list has the newest first */
+	return oldest;
+}
+
+/* Too many who say nothing: those go who have waited longest at the address that has the most,
+ * so that a crowd at one address does not keep out who comes from another. */
+static void thin_out(struct hub *h)
+{
+	unsigned crowds[CROWDS] = { 0 }, all = 0;
+
+	for (const struct caller *c = h->door.callers; c; c = c->next) {
+		if (!is_stranger(c))
+			continue;
+		crowds[crowd_of(c)]++;
+		all++;
+	}
+	for (int i = 0; i < TURN_MESSAGES && all > STRANGERS_MAX; i++, all--) {
+		struct caller *c;
+		size_t most = 0;
+
+		for (size_t k = 1; k < CROWDS; k++)
+			if (crowds[k] > crowds[most])
+				most = k;
+		c = oldest_of(h, most);
+		if (!c)
+			return;
+		crowds[most]--;
+		caller_shut(h, c);
+	}
 }
 
 static void routing_drop(struct hub *h, const uint8_t routing[ROUTING_LEN])
@@ -325,6 +394,7 @@ static int take(struct hub *h, struct arrival *a)
 		if (!l)
 			return 0;
 	}
+	watch_heard(&l->watched);
 	if (a->parts != 1)
 		return link_end(h, l, "the peer sent a message of several parts");
 	return link_received(
@@ -357,6 +427,20 @@ static bool readable(void *router)
 	return zmq_getsockopt(router, ZMQ_EVENTS, &events, &len) == 0 && events & ZMQ_POLLIN;
 }
 
+/* Nothing of a message can be heard before it is whole. */
+static int sweep_unheard(struct hub *h, struct caller *c)
+{
+	if (c->left || c->shut)
+		return 0;
+	if (c->link)
+		return watch_overfull(&c->link->watched, c->fd, UNHEARD_BYTES)
+			       ? link_end(h, c->link, NO_END)
+			       : 0;
+	if (watch_overfull(&c->watched, c->fd, STRANGER_BYTES))
+		caller_shut(h, c);
+	return 0;
+}
+
 /* True: it may be forgotten. */
 static int sweep_one(struct hub *h, struct caller *c, bool more, bool *ret_gone)
 {
@@ -384,6 +468,13 @@ int door_sweep(struct hub *h)
 
 	if (!h->door.router || kithd_behind(h))
 		return 0;
+	thin_out(h);
+	for (struct caller *c = h->door.callers; c && h->now >= h->watch_due; c = c->next) {
+		int r = sweep_unheard(h, c);
+
+		if (r < 0)
+			return err_up(r);
+	}
 	more = readable(h->door.router);
 	while (*at) {
 		struct caller *c = *at;

@@ -28,11 +28,24 @@
 #define PARTING          250   /* for the last frames of a link that kithd drops */
 #define ROUTING_LEN      5     /* as ZeroMQ makes them: a zero and a number */
 #define DROPPED_MAX      64
+#define STRANGERS_MAX    64 /* connections that have said nothing yet; each costs a message */
+#define MESSAGE_BYTES    (260 * 1024) /* of a frame with what CURVE adds */
+#define STRANGER_BYTES   (2 * MESSAGE_BYTES)
+#define UNHEARD_BYTES    (24 * MESSAGE_BYTES) /* ZeroMQ's queue of whole messages, and some */
+#define WATCH_PAUSE      50
+#define ADDRESS_LEN      16
+#define NO_END           "the peer sent a message that does not end"
 
 struct out_frame {
 	struct out_frame *next;
 	size_t len;
 	uint8_t bytes[];
+};
+
+/* How much a connection has brought without a whole message (watch.c). */
+struct watched {
+	uint64_t mark;
+	bool heard;
 };
 
 enum link_state {
@@ -47,6 +60,7 @@ struct link {
 	enum link_state state;
 	struct id region;
 	struct pubkey key; /* the peer's */
+	struct watched watched;
 	struct out_frame *out, **out_end;
 	size_t out_bytes;
 	bool dialled;
@@ -55,6 +69,7 @@ struct link {
 		void *dealer, *events;
 		char endpoint[ENDPOINT_MAX];
 		bool connected;
+		int fd;   /* ZeroMQ's, once connected */
 		msec due; /* not live by then: no answer */
 	} dial;
 	struct { /* if accepted */
@@ -68,6 +83,8 @@ struct caller {
 	struct caller *next;
 	int fd;
 	msec since;
+	uint8_t address[ADDRESS_LEN]; /* where it comes from; zero: it has left */
+	struct watched watched;
 	struct link *link; /* NULL: has said nothing yet, or its link was dropped */
 	bool shut;         /* we ended it: hear nothing more from it */
 	msec parting;      /* and shut its connection then; 0: it is */
@@ -111,6 +128,7 @@ struct hub {
 	} door;
 
 	struct link *links;
+	msec watch_due;                  /* of the next look at what is on its way */
 	uint64_t last_accepted, sockets; /* numbers given out */
 };
 
@@ -157,11 +175,17 @@ void socket_close(void **socket, void **events);
 /* The next event. 1: there is one; 0: none. */
 int socket_event(void *events, uint16_t *ret_event, int32_t *ret_value);
 
+/* ---- watch.c: messages without end ---- */
+void watch_heard(struct watched *w); /* a whole message has come */
+/* Whether more than .limit bytes came since. */
+bool watch_overfull(struct watched *w, int fd, uint64_t limit);
+
 /* ---- dial.c ---- */
 MUST_USE int dial_start(struct hub *h, uint64_t number, const struct id *region);
 MUST_USE int dial_events(struct hub *h, struct link *l);
 MUST_USE int dial_receive(struct hub *h, struct link *l);
 MUST_USE int dial_overdue(struct hub *h, struct link *l);
+MUST_USE int dial_unheard(struct hub *h, struct link *l); /* of a live one */
 
 /* ---- door.c: the listening side ---- */
 MUST_USE int door_set(struct hub *h, struct span endpoint);

@@ -167,6 +167,8 @@ static int wait_for_work(struct hub *h, struct polls *p, int signals, bool *ret_
 	watch(p, h->zap, 0, ZMQ_POLLIN);
 	watch_kithd(h, p);
 	watch_door(h, p);
+	if (h->links || h->door.callers)
+		until(p, h->watch_due);
 	for (const struct link *l = h->links; l; l = l->next)
 		watch_link(h, p, l);
 
@@ -189,6 +191,8 @@ static int do_link(struct hub *h, struct link *l)
 		r = dial_receive(h, l);
 	if (r == 0 && l->state == LINK_LIVE)
 		r = link_push(h, l);
+	if (r == 0 && l->dialled && l->state == LINK_LIVE && h->now >= h->watch_due)
+		r = dial_unheard(h, l);
 	if (r == 0 && l->dialled && l->state == LINK_DIALLING && h->now >= l->dial.due)
 		r = dial_overdue(h, l);
 	return r < 0 ? err_up(r) : 0;
@@ -207,6 +211,8 @@ static int turn(struct hub *h)
 		r = door_sweep(h);
 	for (struct link *l = h->links; l && r == 0; l = l->next)
 		r = do_link(h, l);
+	if (h->now >= h->watch_due)
+		h->watch_due = h->now + WATCH_PAUSE;
 	if (r == 0)
 		r = kithd_hear(h);
 	links_bury(h);

@@ -14,9 +14,8 @@
 
 #include "daemon/link/hub.h"
 
-#define MESSAGE_MAX ((int64_t)260 * 1024) /* of a frame with what CURVE adds */
-#define HEARTBEAT   10000
-#define SILENCE     30000
+#define HEARTBEAT 10000
+#define SILENCE   30000
 #define ZAP_ENFORCE_DOMAIN                                                                     \
 	93 /* a draft option, but this libzmq obeys it: no handler, no entry */
 
@@ -50,7 +49,7 @@ static bool set_common(void *s)
 		{ ZMQ_CONNECT_TIMEOUT, CONNECT_WAIT },
 		{ ZMQ_RECONNECT_IVL, -1 }, /* a dial is one attempt */
 	};
-	const int64_t most = MESSAGE_MAX;
+	const int64_t most = MESSAGE_BYTES;
 
 	for (size_t i = 0; i < COUNT(all); i++)
 		if (!set(s, all[i].option, all[i].value))
