@@ -22,6 +22,7 @@
 #define REPLIES_MAX     ((size_t)64 * 1024 * 1024) /* queued for one client */
 #define REPLIES_PAUSE   ((size_t)4 * 1024 * 1024)  /* over it, the client is not read from */
 #define LINK_QUEUE_MAX  ((size_t)32 * 1024 * 1024)
+#define LINK_PAUSE      ((size_t)8 * 1024 * 1024) /* over it, kith-link is not read from */
 #define LINK_USER       "kith-link"
 #define BREAKS_MAX      10 /* broken turns within a minute: then kithd ends */
 

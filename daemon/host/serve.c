@@ -131,6 +131,11 @@ static void pause_slow_readers(struct host *h)
 			ctl_server_pause(h->control, client,
 				ctl_server_queued(h->control, client) > REPLIES_PAUSE);
 	}
+	/* Many peers may ask for much at once: each has to wait until kith-link has the
+	 * answers. */
+	if (h->link_client != 0)
+		ctl_server_pause(h->link, h->link_client,
+			ctl_server_queued(h->link, h->link_client) > LINK_PAUSE);
 }
 
 /* ---- kith-link ---- */
