@@ -10,7 +10,9 @@
 #include "daemon/core/inside.h"
 
 #define ANSWER_SOFT ((size_t)96 * 1024)
-#define ANSWER_HARD ((size_t)250 * 1024)
+/* Answers leave when a turn has ended, and nobody has more than GETS_MAX questions open. */
+#define GETS_IN_TURN (4 * GETS_MAX)
+#define ANSWER_HARD  ((size_t)250 * 1024)
 
 struct answer {
 	struct step *s;
@@ -19,7 +21,7 @@ struct answer {
 	const struct affairs *affairs;
 	struct message m;
 	size_t bytes, soft; /* beyond .soft no further run is begun */
-	bool cut; /* something did not fit: there is more than is said */
+	bool cut;           /* something did not fit: there is more than is said */
 	size_t room_bundles, room_path, room_keys, room_runs;
 };
 
@@ -208,8 +210,11 @@ int sync_get(struct step *s, struct peer *p, const struct message *m)
 		.get = m,
 		.m = { .kind = MSG_CHANGES,
 			.changes = { .request = m->get.request, .record = m->get.record } } };
-	int r = share_has(s->view, &p->region, &m->get.record);
+	int r;
 
+	if (++p->gets_in_turn > GETS_IN_TURN)
+		return peer_refuse(s, p, NULL, VERDICT_TOO_OFTEN, true);
+	r = share_has(s->view, &p->region, &m->get.record);
 	if (r < 0)
 		return err_up(r);
 	if (r == ROW_NONE) { /* (P7.9) */

@@ -15,6 +15,8 @@
 #define FEED_HARD   ((size_t)240 * 1024)    /* and never has more */
 #define WANTS_MAX   100000                  /* of one peer; beyond, its feed waits */
 #define ITEMS_MAX   1024
+#define OWED_MAX    (4 * FEED_BUDGET)
+#define ANEW_PAUSE  300000 /* between two beginnings of one feed */
 
 #define BACKFILL_SIZE ((size_t)24) /* of such an item in a message, at most */
 
@@ -131,8 +133,19 @@ static int begin_anew(struct step *s, struct peer *p)
 	struct message m = { .kind = MSG_RECONCILE,
 		.reconcile = { s->node->incarnation, p->row.feed_next - 1 } };
 	struct scan scan;
-	int r = trim(s, p, p->row.feed_next - 1);
+	int r;
 
+	/* What was begun a moment ago is there still: say again where. */
+	if (s->event->now < p->anew_due) {
+		if (p->row.feed_acked > p->anew_from)
+			return peer_refuse(s, p, NULL, VERDICT_TOO_OFTEN, true);
+		m.reconcile.from = p->feed_sent = p->anew_from;
+		p->asked = false;
+		return peer_send(s, p, &m);
+	}
+	p->anew_due = s->event->now + ANEW_PAUSE;
+	p->anew_from = m.reconcile.from;
+	r = trim(s, p, p->row.feed_next - 1);
 	if (r)
 		return err_up(r);
 	scan_init(&scan, TABLE_SHARE, SPAN_OF(p->region));
@@ -378,8 +391,14 @@ int feed_ask(struct step *s, struct peer *p)
 		return err_up(r);
 	m.feed_req.incarnation = cursor.incarnation;
 	m.feed_req.after = cursor.n;
+	/* A request replaces the one before, whose last half is on its way. */
+	if (p->asking)
+		m.feed_req.budget = FEED_BUDGET / 2;
 	p->asking = true;
 	p->asked_budget = FEED_BUDGET;
+	p->owed += m.feed_req.budget + FRAME_MAX;
+	if (p->owed > OWED_MAX)
+		p->owed = OWED_MAX;
 	return peer_send(s, p, &m);
 }
 
@@ -478,8 +497,10 @@ int feed_came(struct step *s, struct peer *p, const struct message *m, size_t by
 	if (r < 0)
 		return err_up(r);
 	/* What is asked for brings at most so many wants: more comes from nobody honest. */
-	if (r == ROW_NONE || m->feed.through < cursor.n || p->wants > 2 * WANTS_MAX)
+	if (r == ROW_NONE || m->feed.through < cursor.n || p->wants > 2 * WANTS_MAX ||
+		bytes > p->owed)
 		return peer_refuse(s, p, NULL, VERDICT_FEED_UNASKED, true);
+	p->owed -= bytes;
 	for (size_t i = 0; i < m->feed.n; i++) {
 		const struct feed_item *item = &m->feed.items[i];
 

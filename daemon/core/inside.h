@@ -71,6 +71,7 @@ struct peer {
 	uint64_t last_heard_ms;
 	char problem[120]; /* the last thing that went wrong, for people; empty once live */
 	char software[64];
+	struct id incarnation; /* of its last HELLO */
 
 	/* the session (P8) */
 	struct secret ephemeral;
@@ -84,11 +85,19 @@ struct peer {
 	bool feed_dirty;  /* something may have come behind feed_sent */
 	bool rung;        /* a doorbell is out and it has not asked since */
 	bool reconciling; /* RECONCILE is out and it has not asked since */
+	msec anew_due;    /* its feed is not begun anew before */
+	uint64_t anew_from;
+	unsigned gets_in_turn; /* GETs answered in this turn */
+
+	/* how it behaves */
+	unsigned offences; /* that ended a link, without a quiet time between them */
+	msec offended, shut_until;
 
 	/* our feed of its: what we asked for */
 	bool asking;
 	bool reconciled;       /* its feed began anew in this session */
 	uint64_t asked_budget; /* what is left of it, as we count */
+	uint64_t owed;         /* bytes that it may send us, all requests together */
 	struct get_slot gets[GETS_MAX];
 	struct id headed[HEADED_MAX]; /* wants whose cards and path have come: a ring */
 	size_t headed_next;
@@ -227,8 +236,8 @@ enum {
 	CHAIN_E_BODY,      /* body_hash does not match (P2.5) */
 	CHAIN_E_SIGNATURE, /* (P3.1) */
 	CHAIN_E_CONTROL,   /* the control body is not one (P6.1), or Genesis lies (P1.3) */
-	CHAIN_E_STRANGER,  /* its author may not write here (P6.9) */
 	CHAIN_E_PATH,      /* the record would have more control changes than PATH_MAX_BYTES */
+	CHAIN_E_STRANGER,  /* its author may not write here (P6.9) */
 };
 enum verdict chain_verdict(int verdict);
 

@@ -393,6 +393,9 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 
 	n->touched = NULL;
 	n->n_touched = n->room_touched = 0;
+	for (size_t i = 0; i < n->n_peers && out->n == 0; i++)
+		n->peers[i]->gets_in_turn =
+			0; /* a turn that has said nothing yet is a new one */
 	r = take_event(&s);
 	if (!r)
 		r = finish_step(&s);

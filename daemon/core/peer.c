@@ -19,7 +19,10 @@
 #define GREET_WAIT  10000 /* a peer that is slower than this is not there */
 #define POLL        60000 /* (P7.5) */
 #define LABEL_HELLO SPAN_LIT("kith/hello/1\0")
-#define FRAME_HEAD  8 /* what a Frame adds to what it carries, at most */
+#define FRAME_HEAD  8      /* what a Frame adds to what it carries, at most */
+#define FORGIVEN    2      /* offences that cost no more than the link */
+#define SHUT_MAX    600000 /* the longest time that a peer is kept out */
+#define QUIET       600000 /* in session without offence: all is forgotten */
 
 struct peer *peer_find(struct node *n, const struct id *region)
 {
@@ -78,7 +81,11 @@ static int dial_pause(struct step *s, const struct peer *p, msec *ret)
 	uint16_t jitter;
 	int r;
 
-	for (unsigned i = 1; i < p->failures && pause < DIAL_MAX; i++)
+	/* Who lets itself be greeted and then offends is not dialled at once for ever. */
+	const unsigned n =
+		p->offences > FORGIVEN && p->offences > p->failures ? p->offences : p->failures;
+
+	for (unsigned i = 1; i < n && pause < DIAL_MAX; i++)
 		pause *= 2;
 	if (pause > DIAL_MAX)
 		pause = DIAL_MAX;
@@ -98,10 +105,23 @@ void peer_lost(struct step *s, struct peer *p)
 	p->count_in = p->count_out = 0;
 	p->reconciled = false;
 	p->asked = p->asking = p->feed_dirty = p->rung = p->reconciling = false;
-	p->feed_sent = p->feed_budget = p->asked_budget = 0;
+	p->feed_sent = p->feed_budget = p->asked_budget = p->owed = 0;
 	memset(p->gets, 0, sizeof(p->gets));
 	memset(p->headed, 0, sizeof(p->headed));
 	move(p, PEER_DOWN, s->event->now);
+}
+
+/* Who breaks the rules again and again is kept out, for twice as long each time. */
+static void offend(struct step *s, struct peer *p)
+{
+	msec pause = 1000;
+
+	p->offended = s->event->now;
+	if (++p->offences <= FORGIVEN)
+		return;
+	for (unsigned i = FORGIVEN + 1; i < p->offences && pause < SHUT_MAX; i++)
+		pause *= 2;
+	p->shut_until = s->event->now + (pause < SHUT_MAX ? pause : SHUT_MAX);
 }
 
 /* Lost by failure: count it and pause. */
@@ -147,7 +167,10 @@ int peer_refuse(struct step *s, struct peer *p, const struct id *record, enum ve
 	if (r)
 		return err_up(r);
 	snprintf(p->problem, sizeof(p->problem), "%s", name);
-	return drop_it ? drop(s, p, name) : 0;
+	if (!drop_it)
+		return 0;
+	offend(s, p);
+	return drop(s, p, name);
 }
 
 int peer_load(struct step *s, const struct id *region)
@@ -253,6 +276,8 @@ int peer_tick(struct step *s, struct peer *p)
 		if (s->event->now < p->due)
 			return 0; /* a want is due: the pump sees to it */
 		p->due = s->event->now + POLL;
+		if (s->event->now > p->offended + QUIET)
+			p->offences = 0;
 		p->asking = false;
 		return feed_ask(s, p);
 	}
@@ -328,6 +353,10 @@ int peer_link_up(struct step *s)
 	struct link_frame f = { .kind = LINK_DROP, .link = e->link };
 	bool ours = p && e->dialled && p->state == PEER_DIALLING && p->link == e->link;
 
+	if (p && !e->dialled && e->now < p->shut_until) {
+		f.reason = SPAN_LIT("it broke the rules, and is kept out for a while");
+		return node_link(s, ACTION_LINK_DROP, &f);
+	}
 	if (!p || !s->node->link_ready || !knows_curve(p, &e->curve_key) ||
 		(e->dialled && !ours)) {
 		f.reason = SPAN_LIT("not a peer, or a dial that was given up");
@@ -413,9 +442,13 @@ static int go_live(struct step *s, struct peer *p, const struct hello *h)
 {
 	int r;
 
+	if (!id_equal(&p->incarnation, &h->incarnation))
+		p->anew_due = 0; /* restored from a backup: it may need all of it again */
+	p->incarnation = h->incarnation;
 	p->count_in = p->count_out = 0;
 	p->failures = 0;
-	p->problem[0] = '\0';
+	if (!p->offences)
+		p->problem[0] = '\0';
 	snprintf(p->software, sizeof(p->software), "%.*s", (int)h->software.len,
 		(const char *)h->software.at);
 	node_text_mend(p->software);
