@@ -198,6 +198,25 @@ static const struct slot followed_slots[] = {
 };
 static SCHEMA(followed);
 
+static const struct slot fault_slots[] = {
+	TEXT(1, struct ctl_fault, record),
+	TEXT(2, struct ctl_fault, place),
+	TEXT(3, struct ctl_fault, rule),
+	TEXT(4, struct ctl_fault, text),
+};
+static SCHEMA(fault);
+
+static const struct slot verified_slots[] = {
+	UINT(1, struct ctl_verified, rows),
+	UINT(2, struct ctl_verified, damaged),
+	TEXT(3, struct ctl_verified, damaged_row),
+	UINT(4, struct ctl_verified, changes),
+	UINT(5, struct ctl_verified, chains),
+	UINT(6, struct ctl_verified, faults),
+	SLOTS(7, SUB, 0, struct ctl_verified, first, n_first, .sub = &fault_schema),
+};
+static SCHEMA(verified);
+
 #define VIEWS(no, member, table)                                                               \
 	SLOTS(no, SUB, 0, struct marked, r.member, r.n_##member, .sub = &table##_schema)
 
@@ -219,6 +238,7 @@ static const struct slot reply_slots[] = {
 	SLOT_WHOLE(15, struct marked, has_seen, seen),
 	VIEWS(16, followed, followed),
 	SLOT(17, U64, 0, struct marked, r.through),
+	SLOT(18, SUB, SLOT_POINTER, struct marked, r.verified, .sub = &verified_schema),
 };
 static SCHEMA(reply);
 

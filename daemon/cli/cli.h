@@ -215,6 +215,7 @@ int verb_status(struct cli *c);
 int verb_explain(struct cli *c);
 int verb_follow(struct cli *c);
 int verb_reload(struct cli *c);
+int verb_verify(struct cli *c);
 int verb_region_init(struct cli *c);
 int verb_region_card(struct cli *c);
 int verb_peer_add(struct cli *c);

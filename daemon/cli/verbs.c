@@ -104,6 +104,11 @@ const struct command verbs[] = {
 		"--after: each change comes at\nleast once. With --json each line is an "
 		"object.",
 		verb_follow, O(AFTER) | O(ONCE) | O(PEER) | O(CONTROL) | O(SEALED), 0, 1 },
+	{ VERB_VERIFY, "verify", "", "hash and verify again all that is stored",
+		"Every row by its hash, every chain by its hashes, links and signatures, "
+		"beside the "
+		"daily work. Exits\nwith 1 when anything is not what was written.",
+		verb_verify, 0, 0, 0 },
 	{ VERB_RELOAD, "reload", "", "take over the configuration as it stands now",
 		"As a whole or not at all: log_level and listen may change while kithd runs. "
 		"Of "

@@ -35,6 +35,7 @@ static int (*const handlers[])(struct ask *) = {
 	[VERB_PEER_REMOVE] = ask_peer_remove,
 	[VERB_FOLLOW] = ask_follow,
 	[VERB_RELOAD] = ask_reload,
+	[VERB_VERIFY] = ask_verify,
 };
 
 int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r)
@@ -570,6 +571,11 @@ static int hand_over(struct ask *a, enum host_task task)
 int ask_reload(struct ask *a)
 {
 	return hand_over(a, HOST_RELOAD);
+}
+
+int ask_verify(struct ask *a)
+{
+	return hand_over(a, HOST_VERIFY);
 }
 
 int ask_card(struct ask *a)

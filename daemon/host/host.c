@@ -9,8 +9,10 @@
 #include "daemon/host/host.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,6 +79,11 @@ int host_open(struct host *h, struct why *why)
 	arena_init(&h->scratch, 0);
 	h->turn.actions.arena = &h->turn.arena;
 	h->started_ms = host_wall();
+	h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (h->wake < 0) {
+		why_set(why, "no descriptor can be made: %s", strerror(errno));
+		return 1;
+	}
 	if (!store_is_there(&h->conf, why))
 		return 1;
 
@@ -96,6 +103,9 @@ int host_open(struct host *h, struct why *why)
 
 void host_close(struct host *h)
 {
+	verify_end(h);
+	if (h->wake > 0)
+		(void)close(h->wake);
 	h->node = node_free(h->node);
 	h->store = store_close(h->store);
 	host_keys_done(&h->keys);

@@ -59,8 +59,10 @@ struct turn {
 
 struct host {
 	struct conf conf;
-	const char *config; /* the file that .conf is from, and is read from again */
-	bool relisten;      /* the node has yet to hear of a new conf.listen */
+	const char *config;          /* the file that .conf is from, and is read from again */
+	struct verifying *verifying; /* NULL: nothing is verified now */
+	int wake;                    /* readable: verify_news() */
+	bool relisten;               /* the node has yet to hear of a new conf.listen */
 	struct crypto *crypto;
 	struct node_keys keys;
 	struct store *store;
@@ -135,6 +137,15 @@ MUST_USE int host_reply(struct host *h, uint64_t client, const struct ctl_reply 
  * PROBLEM_CONFIGURATION, PROBLEM_RESTART: all stays as it was, .why says why. */
 MUST_USE int host_reload(struct host *h, bool dry_run, struct why *why);
 MUST_USE int reload_asked(struct host *h, const struct action *a);
+
+/* ---- verify.c ---- */
+
+MUST_USE int verify_asked(struct host *h, const struct action *a);
+/* What the thread has to say goes to who asked. */
+MUST_USE int verify_news(struct host *h);
+/* Who asked is gone: it ends without a word. */
+void verify_gone(struct host *h, uint64_t client);
+void verify_end(struct host *h); /* waits for its end */
 
 /* ---- recover.c ---- */
 

@@ -101,6 +101,15 @@ static int on_socket(sd_event_source *s, int fd, uint32_t events, void *ctx)
 	return turn(ctx);
 }
 
+static int on_wake(sd_event_source *s, int fd, uint32_t events, void *ctx)
+{
+	struct loop *l = ctx;
+	int r = verify_news(l->host);
+
+	(void)s, (void)fd, (void)events;
+	return r < 0 ? give_up(l, r) : 0;
+}
+
 static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 {
 	(void)s, (void)usec;
@@ -167,6 +176,8 @@ static int add_sources(struct loop *l)
 	if (r >= 0)
 		r = sd_event_add_io(
 			e, NULL, ctl_server_fd(l->host->link), EPOLLIN, on_socket, l);
+	if (r >= 0)
+		r = sd_event_add_io(e, NULL, l->host->wake, EPOLLIN, on_wake, l);
 	if (r >= 0)
 		r = sd_event_add_time(e, &l->tick, CLOCK_MONOTONIC, 0, USEC_MS, on_tick, l);
 	if (r >= 0)

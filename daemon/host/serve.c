@@ -109,6 +109,7 @@ static void control_closed(void *ctx, uint64_t client)
 	struct asker *a = serve_find(h, client);
 	struct event e = { .kind = EVENT_CLIENT_GONE, .client = client };
 
+	verify_gone(h, client);
 	if (!a)
 		return;
 	a->client = 0;

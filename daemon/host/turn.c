@@ -130,7 +130,7 @@ static int do_task(struct host *h, const struct action *a)
 	case HOST_RELOAD:
 		return reload_asked(h, a);
 	case HOST_VERIFY:
-		break;
+		return verify_asked(h, a);
 	}
 	return 0;
 }

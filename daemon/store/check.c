@@ -135,7 +135,7 @@ int store_stat(struct store *s, struct store_stat *ret)
 struct verify {
 	struct store *store;
 	struct crypto *crypto;
-	void (*progress)(void *ctx, uint64_t done, uint64_t of);
+	bool (*progress)(void *ctx, uint64_t done, uint64_t of);
 	void *ctx;
 	uint64_t rows, of, damaged;
 	/* Where the next batch begins: the last key and a zero byte. */
@@ -196,8 +196,8 @@ static int verify_tables(struct verify *v, struct why *why)
 		v->from_len = 0;
 		while (!r) {
 			r = verify_batch(v, t, why);
-			if (v->progress)
-				v->progress(v->ctx, v->rows, v->of);
+			if (v->progress && !v->progress(v->ctx, v->rows, v->of) && r >= 0)
+				return 0;
 		}
 		if (r != VIEW_NONE)
 			return err_odd(r);
@@ -205,7 +205,7 @@ static int verify_tables(struct verify *v, struct why *why)
 	return 0;
 }
 
-int store_verify(struct store *s, void (*progress)(void *ctx, uint64_t done, uint64_t of),
+int store_verify(struct store *s, bool (*progress)(void *ctx, uint64_t done, uint64_t of),
 	void *ctx, uint64_t *ret_rows, uint64_t *ret_damaged, struct why *why)
 {
 	struct verify v = { .store = s, .progress = progress, .ctx = ctx };

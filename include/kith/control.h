@@ -90,6 +90,16 @@ struct ctl_import {
 	uint64_t children, records_new, rows, rows_new, rows_same, rows_superseding, changes,
 		rows_refused;
 };
+/* What verify found. */
+struct ctl_fault {
+	const char *record, *place, *rule, *text;
+};
+struct ctl_verified {
+	uint64_t rows, damaged, changes, chains, faults;
+	const char *damaged_row;
+	struct ctl_fault *first;
+	size_t n_first;
+};
 /* One change of the log. */
 struct ctl_followed {
 	uint64_t number, recorded_ms;
@@ -127,6 +137,7 @@ struct ctl_reply {
 	struct ctl_followed *followed;
 	size_t n_followed;
 	uint64_t through; /* of the log; 0: not said */
+	const struct ctl_verified *verified;
 };
 MUST_USE int wire_reply_encode(const struct ctl_reply *r, struct arena *a, struct span *ret);
 

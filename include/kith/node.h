@@ -155,6 +155,34 @@ MUST_USE int node_step(
 /* When to call EVENT_TICK next, on the monotonic clock; MSEC_NEVER is possible. */
 msec node_due(const struct node *n);
 
+/* Verifying what is stored, again: every chain of every record by its own hashes, links and
+ * signatures (P2, P3), and the control changes that lie beside them. It needs no node and may
+ * run beside one, on another thread with a struct crypto of its own: a portion at a time, each
+ * with a view as it then is. Begun zeroed. */
+#define VERIFY_FAULTS_MAX 8
+struct verify_fault {
+	struct id record;
+	struct place at;
+	const char *rule, *what; /* "P2.4", and in words; static */
+};
+struct verify {
+	uint64_t changes, chains, faults;
+	struct verify_fault first[VERIFY_FAULTS_MAX]; /* .faults of them, or all */
+
+	/* where it goes on */
+	bool inside, beside, lost;
+	struct id record;
+	struct place at;
+	struct hash prev;
+	uint32_t uncovered; /* changes since the last signature */
+	uint8_t key[VIEW_KEY_MAX + 1];
+	size_t key_len;
+};
+enum { VERIFY_DONE = 1 };
+/* At most .most changes further: 0, or VERIFY_DONE. */
+MUST_USE int verify_some(
+	struct verify *v, struct crypto *c, const struct view *view, size_t most);
+
 /* What a store needs to become a region. Offline, by kithctl region init. */
 struct region_found {
 	const char *name;

@@ -83,8 +83,9 @@ struct store_stat {
 };
 MUST_USE int store_stat(struct store *s, struct store_stat *ret);
 
-/* Read every row of every table and check its hash. .progress may be NULL. Counts rows and
- * damaged rows; the first damaged one is named in .why. */
+/* Read every row of every table and check its hash. .progress may be NULL; when it gives false,
+ * no more is read. Counts rows and damaged rows; the first damaged one is named in .why. May
+ * run on another thread, beside turns. */
 MUST_USE int store_verify(struct store *s,
-	void (*progress)(void *ctx, uint64_t done, uint64_t of), void *ctx, uint64_t *ret_rows,
+	bool (*progress)(void *ctx, uint64_t done, uint64_t of), void *ctx, uint64_t *ret_rows,
 	uint64_t *ret_damaged, struct why *why);

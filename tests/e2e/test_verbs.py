@@ -16,7 +16,7 @@ import unittest
 
 import region as kith
 from control_client import Problem
-from kithformat import record_pb
+from kithformat import change_pb, record_pb
 
 PORT = 7810  # and the ones behind it that are free
 
@@ -261,6 +261,81 @@ class Reloaded(Base):
         os.unlink(f'{north.config}.d/late.conf')
         os.unlink(north.config)
         self.refused(north, 'configuration-refused')
+
+
+def flip(path, where, at):
+    """One bit of one byte of the .where bytes, wherever they lie in the file."""
+    with open(path, 'r+b') as f:
+        data = f.read()
+        places = [m.start() for m in re.finditer(re.escape(where), data)]
+        assert places, 'the bytes are not in the file'
+        for p in places:
+            f.seek(p + at)
+            f.write(bytes([data[p + at] ^ 1]))
+
+
+class Verified(Base):
+    def verify(self, region):
+        done = region.run_ctl('--json', 'verify')
+        return done.status, json.loads(done.out)['verified'], done.err
+
+    def export(self, region, record):
+        replies = ask(region, verb='record export', record=record, worker='jo')
+        return change_pb.Export.FromString(b''.join(r.data for r in replies))
+
+    def test_a_sound_store_is_found_sound_and_everything_was_looked_at(self):
+        a, b = self.region('north').start(), self.region('south').start()
+        kith.introduce(a, b)
+        record = new_record(a, 'one', 'two')
+        a.ctl('move', 'offer', record, '--to', 'south', '--reason', 'E3')
+        kith.wait_for(lambda: notes_of(b, record) == ['one', 'two'], 20, 'the record has come')
+        for region in (a, b):
+            status, got, err = self.verify(region)
+            self.assertEqual((status, got['damaged'], got['faults']), (0, 0, 0), err)
+            self.assertGreaterEqual(got['changes'], 5)
+        self.assertEqual(self.verify(b)[1]['chains'], 2)
+
+    def test_a_flipped_bit_of_a_body_is_found_named_and_exits_with_1(self):
+        north = self.region().start_kithd()
+        record = new_record(north, 'a first note', 'a second one', 'a third one')
+        body = self.export(north, record).changes[1].body
+        north.stop_kithd()
+        flip(os.path.join(north.state, 'store', 'data', 'data.mdb'), body, len(body) // 2)
+        north.start_kithd()
+        status, got, err = self.verify(north)
+        self.assertEqual(status, 1)
+        self.assertEqual(got['damaged'], 1)
+        self.assertIn('log', got['damaged_row'])
+        self.assertEqual(got['first'][0]['record'], record)
+        self.assertTrue(got['first'][0]['place'].endswith('/2'))
+        self.assertEqual(got['first'][0]['rule'], 'P2.6')
+        self.assertIn('next:', err)
+        self.assertEqual(north.status().name, 'north')
+
+    def test_others_are_served_meanwhile_and_only_one_is_carried_out_at_a_time(self):
+        north = self.region().start_kithd()
+        record = new_record(north)
+        with north.client() as c:
+            for i in range(1500):
+                c.start(verb='record append', record=record, worker='jo',
+                        entries=[record_pb.Entry(kind=1, text=f'{i}')])
+            for i in range(1500):
+                self.assertFalse(c.receive().HasField('problem'))
+        with north.client() as c, north.client() as other:
+            first = c.start(verb='verify')
+            with self.assertRaises(Problem) as refused:
+                other.ask(verb='verify')
+            self.assertEqual(refused.exception.problem.name, 'busy')
+            other.ask(verb='record append', record=record, worker='jo',
+                      entries=[record_pb.Entry(kind=1, text='meanwhile')])
+            replies = list(c.replies(first))
+            self.assertEqual(replies[-1].verified.faults, 0)
+            self.assertGreaterEqual(replies[-1].verified.changes, 1501)
+            other.start(verb='verify')  # and goes before it is done
+        kith.wait_for(lambda: north.run_ctl('verify').status == 0, 20, 'it can be asked again')
+        with north.client() as c:
+            c.start(verb='verify')
+            self.assertEqual(north.stop_kithd(), 0)  # does not wait for its end
 
 
 class Removed(Base):

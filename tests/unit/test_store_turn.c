@@ -228,12 +228,13 @@ static void a_sealed_row_is_not_on_the_disk_in_the_clear(void **state)
 	free(keys.at);
 }
 
-static void count_progress(void *ctx, uint64_t done, uint64_t of)
+static bool count_progress(void *ctx, uint64_t done, uint64_t of)
 {
 	uint64_t *calls = ctx;
 
 	assert_true(done <= of);
 	++*calls;
+	return true;
 }
 
 static void verify_reads_every_row_of_every_table_in_batches(void **state)
