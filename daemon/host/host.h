@@ -98,7 +98,8 @@ MUST_USE int host_open(struct host *h, struct why *why);
 void host_close(struct host *h); /* keys are wiped; accepts what host_open left half done */
 msec host_now(void);
 uint64_t host_wall(void); /* milliseconds since 1970 */
-/* Figures of the store; read again when something was written or they are a second old. */
+/* Figures of the store; commits and flushes are exact, the rest is read again when a commit
+ * failed or it is 100 ms old. */
 MUST_USE int host_count(struct host *h);
 
 /* ---- keys.c ---- */

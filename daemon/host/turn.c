@@ -220,11 +220,11 @@ static int commit(struct host *h, enum outcome *ret)
 	struct about about = { .id = LOG_ID_FULL };
 	int r = store_turn_commit(h->store, &why);
 
-	h->figures_at = 0;
 	if (r == 0) {
 		*ret = OUTCOME_DONE;
 		return 0;
 	}
+	h->figures_at = 0;
 	if (r == STORE_E_FULL) {
 		journal_say(LOG_ERR, &about, "the turn does not fit: %s", why.text);
 		*ret = OUTCOME_FULL;

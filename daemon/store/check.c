@@ -132,6 +132,12 @@ int store_stat(struct store *s, struct store_stat *ret)
 	return 0;
 }
 
+void store_counts(const struct store *s, uint64_t *ret_commits, uint64_t *ret_flushes)
+{
+	*ret_commits = s->commits;
+	*ret_flushes = s->flushes;
+}
+
 struct verify {
 	struct store *store;
 	struct crypto *crypto;

@@ -82,6 +82,8 @@ struct store_stat {
 	uint64_t commits, flushes;
 };
 MUST_USE int store_stat(struct store *s, struct store_stat *ret);
+/* The last two alone: they cost nothing, all of it costs a read of every table's head. */
+void store_counts(const struct store *s, uint64_t *ret_commits, uint64_t *ret_flushes);
 
 /* Read every row of every table and check its hash. .progress may be NULL; when it gives false,
  * no more is read. Counts rows and damaged rows; the first damaged one is named in .why. May
