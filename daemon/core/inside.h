@@ -65,9 +65,9 @@ struct peer {
 	struct hash fingerprint;
 
 	enum peer_state state;
-	uint64_t link;
-	msec due;          /* of the state: dial again, give up greeting, poll */
 	unsigned failures; /* in a row */
+	uint64_t link;
+	msec due; /* of the state: dial again, give up greeting, poll */
 	uint64_t last_heard_ms;
 	char problem[120]; /* the last thing that went wrong, for people; empty once live */
 	char software[64];
@@ -80,8 +80,8 @@ struct peer {
 	uint64_t count_out, count_in;
 
 	/* its feed of ours: what it asked for */
-	bool asked;
 	uint64_t feed_sent, feed_budget;
+	bool asked;
 	bool feed_dirty;  /* something may have come behind feed_sent */
 	bool rung;        /* a doorbell is out and it has not asked since */
 	bool reconciling; /* RECONCILE is out and it has not asked since */
