@@ -7,6 +7,7 @@
 #   make demo         three regions on loopback; RETURN=dir imports that statutory return
 #   make sim          a random life of a federation: SEED=N HOURS=H
 #   make fuzz         libFuzzer on every target for SECONDS=60 each; make corpora replays them
+#   make models       the models of custody and their wrong variants; make model: the large bounds
 #   make e2e          the end-to-end tests; make bench the figures; make cov what tests reach
 #   make install      DESTDIR= PREFIX=/usr
 #   make deps         packages that are missing; make clean
@@ -201,6 +202,13 @@ sim: $(SIM)
 sim-seeds: $(SIM)
 	@if [ -x tests/sim/run_seeds ]; then tests/run -t 900 "tests/sim/run_seeds $(SIM)"; fi
 
+# Spin: every state within the bounds, and every wrong variant; model: the large bounds.
+.PHONY: models model
+models:
+	@B=$(abspath $(B)) tests/run -t 600 tests/model/run
+model:
+	@B=$(abspath $(B)) tests/model/run --all
+
 # BENCH=full for the large sizes, ROUNDS=N; also as lines of JSON in B/bench.json. bench-peers
 # does the same work with PostgreSQL in turn, round by round.
 bench bench-peers:
@@ -255,7 +263,7 @@ $(B)/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_ALL)) | $(pb)
 PACKAGES := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-dev libzmq3-dev \
 	liblmdb-dev libssl-dev libsystemd-dev libjansson-dev libconfuse-dev libsmartcols-dev \
 	libcmocka-dev clang libclang-rt-14-dev clang-tidy clang-format cppcheck shellcheck mandoc \
-	protobuf-compiler python3 python3-cryptography python3-protobuf python3-zmq procps iproute2 git
+	protobuf-compiler python3 python3-cryptography python3-protobuf python3-zmq procps iproute2 git spin
 deps:
 	@missing=$$(for p in $(PACKAGES); do \
 		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || \

@@ -11,10 +11,14 @@ backup. Checked in every reachable state:
 
 A change counts when everything it names is held; until then it counts for nothing (P6.3).
 
-  custody.py                     the variants: which hold, and a trace for each that does not
+  custody.py [--quick]           the variants: which hold, and a trace for each that does not
   custody.py --dump OFFERS N     every set of changes that a region can know within those bounds
                                  (no restore), each with what follows from it; daemon/core/affairs.c
                                  is compared with that by tests/unit/test_affairs.c
+
+  custody.py --dump-all OFFERS N
+                                 the same with Decline, also the one that answers a Withdraw; for
+                                 tests/unit/test_affairs_model.c
 
 A line of the dump:  CUSTODIAN TERM RESPONSIBLE  then for each change
   AUTHOR.SEQ:TYPE:TO:TERM:NAMES  with NAMES = AUTHOR.SEQ joined by commas, "g" for Genesis
@@ -64,7 +68,8 @@ def has(known, kind, offer, author=None):
 
 
 class Model:
-    def __init__(self, variant='proposed', offers=2, changes=7, restore=False):
+    def __init__(self, variant='proposed', offers=2, changes=7, restore=False, declines=False):
+        self.declines = declines
         self.offers, self.changes, self.restore = offers, changes, restore
         self.rescind = variant == 'acceptor_may_rescind'
         self.gap = variant == 'stop_on_accept_start_on_release'
@@ -123,11 +128,13 @@ class Model:
         if custodian == region:
             open_ = [c for c in known if c.type == 'Off' and c.author == region and
                      c.term == term and not has(known, 'Wd', c.place) and
-                     not has(known, 'Rel', c.place)]
+                     not has(known, 'Dec', c.place) and not has(known, 'Rel', c.place)]
+            # What an Offer rests on, it names: the Decline of the one before.
+            declined = [d.place for d in known if d.type == 'Dec' and d.term == term]
             if not open_ and sum(c.type == 'Off' for c in s.wire) < self.offers:
                 for to in REGIONS:
                     if to != region:
-                        yield self.append(s, region, 'Off', None, to, term, [begun])
+                        yield self.append(s, region, 'Off', None, to, term, [begun] + declined)
             for o in open_:
                 yield self.append(s, region, 'Wd', o.place, o.to, term, [begun, o.place])
                 for a in known:
@@ -136,8 +143,13 @@ class Model:
                                           [begun, o.place, a.place])
         for c in known:
             if (c.type == 'Off' and c.to == region and not has(known, 'Acc', c.place, region) and
-                    not has(known, 'Wd', c.place)):
+                    not has(known, 'Wd', c.place) and
+                    not has(known, 'Dec', c.place, region)):
                 yield self.append(s, region, 'Acc', c.place, region, c.term, [c.place])
+            if (self.declines and c.type == 'Off' and c.to == region and
+                    not has(known, 'Acc', c.place, region) and
+                    not has(known, 'Dec', c.place, region) and not has(known, 'Rel', c.place)):
+                yield self.append(s, region, 'Dec', c.place, region, c.term, [c.place])
             if (c.type == 'Acc' and c.author == region and not has(known, 'Sd', c.offer, region)
                     and not has(known, 'Rel', c.offer)):
                 quoted = [w.place for w in known if w.type == 'Wd' and w.offer == c.offer]
@@ -233,8 +245,8 @@ def explore(model, limit=4_000_000):
     return came, None, []
 
 
-def dump(offers, changes):
-    model = Model('proposed', offers, changes)
+def dump(offers, changes, declines):
+    model = Model('proposed', offers, changes, declines=declines)
     came, broken, _ = explore(model)
     if broken:
         sys.exit(broken)
@@ -265,12 +277,16 @@ VARIANTS = [
 
 
 def main():
-    if len(sys.argv) == 4 and sys.argv[1] == '--dump':
-        dump(int(sys.argv[2]), int(sys.argv[3]))
+    if len(sys.argv) == 4 and sys.argv[1] in ('--dump', '--dump-all'):
+        dump(int(sys.argv[2]), int(sys.argv[3]), sys.argv[1] == '--dump-all')
         return
+    quick = sys.argv[1:] == ['--quick']
     passed = failed = 0
     for variant, restore, offers, changes, holds in VARIANTS:
-        came, broken, trace = explore(Model(variant, offers, changes, restore))
+        if quick and holds:
+            changes -= 1
+        declines = not restore
+        came, broken, trace = explore(Model(variant, offers, changes, restore, declines))
         print(f'{variant:48s} restore={restore!s:5} offers<={offers} changes<={changes}: '
               f'{len(came)} states: {broken or "holds"}', flush=True)
         for step in trace:
