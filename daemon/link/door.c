@@ -490,8 +490,10 @@ int door_sweep(struct hub *h)
 		}
 		/* Ending its link may have let newer ones in at the front. */
 		at = &h->door.callers;
-		while (*at != c)
+		while (*at != c) {
+			assert(*at);
 			at = &(*at)->next;
+		}
 		*at = c->next;
 		free(c);
 	}
