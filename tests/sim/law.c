@@ -14,6 +14,17 @@
 #include "daemon/core/rows.h"
 #include "tests/sim/sim.h"
 
+const char *law_name(enum law law)
+{
+	static const char *const names[] = { "", "equal state when healed and quiet",
+		"nothing stored that does not verify", "no byte outside the circle",
+		"somebody responsible at every moment", "nothing sent that is not stored",
+		"what a peer can make grow has bounds", "nothing wanted when healed and quiet",
+		"no cursor ahead of what is held or wanted", "counted costs" };
+
+	return names[law];
+}
+
 bool law_on(const struct world *w, enum law law)
 {
 	return w->laws & 1u << law;
@@ -313,6 +324,15 @@ static void check_duty(struct world *w, const struct record *record)
 /* As a turn goes ------------------------------------------------------------------------------
  */
 
+static void made(struct region *r, const struct id *id)
+{
+	for (size_t i = 0; i < r->wrote.n_made; i++)
+		if (id_equal(&r->wrote.made[i], id))
+			return;
+	must(r->wrote.n_made < NEW_MAX ? 0 : -ERANGE);
+	r->wrote.made[r->wrote.n_made++] = *id;
+}
+
 void law_written(struct region *r, enum table t, struct span key, struct span value)
 {
 	struct world *w = r->world;
@@ -331,9 +351,11 @@ void law_written(struct region *r, enum table t, struct span key, struct span va
 		if (record) {
 			r->wrote.control[record - w->records] = true;
 		} else {
-			r->wrote.has_new = true;
-			r->wrote.new_record = id;
+			made(r, &id);
 		}
+	} else if (t == TABLE_CURSOR) {
+		get_into(&rd, id.b, ID_LEN);
+		r->wrote.cursor[index_of(w, &id)] = true;
 	}
 	if (t == TABLE_LOG || t == TABLE_CONTROL || t == TABLE_WANT || t == TABLE_KEY)
 		w->busy = w->now;
@@ -349,26 +371,26 @@ void law_before_commit(struct region *r)
 		check_stored(r);
 	for (size_t i = 0; i < r->wrote.n_log && !r->wrote.many; i++)
 		check_row(r, r->wrote.log[i]);
-	if (r->wrote.has_new && w->n_records < RECORDS_MAX) {
-		/* Not yet there for the laws: it is when the turn is durable. */
-		struct record *record = &w->records[w->n_records];
+	for (size_t i = 0; i < r->wrote.n_made; i++) {
+		/* Not yet there for the laws: they are when the turn is durable. */
+		const size_t n = w->n_records + i;
+		struct record *record = &w->records[n];
 
-		*record = (struct record){ .id = r->wrote.new_record, .may = 1u << r->index };
-		snprintf(record->name, sizeof(record->name), "R%zu", w->n_records + 1);
-		for (size_t i = 0; i < REGIONS_MAX; i++)
-			record->standing[i].custodian = record->standing[i].offered = NOBODY;
+		must(n < RECORDS_MAX ? 0 : -ERANGE);
+		*record = (struct record){ .id = r->wrote.made[i], .may = 1u << r->index };
+		snprintf(record->name, sizeof(record->name), "R%zu", n + 1);
+		for (size_t k = 0; k < REGIONS_MAX; k++)
+			record->standing[k].custodian = record->standing[k].offered = NOBODY;
 	}
 }
 
 void law_after_commit(struct region *r)
 {
 	struct world *w = r->world;
-	bool any = r->wrote.has_new;
+	bool any = r->wrote.n_made > 0;
 
-	if (r->wrote.has_new) {
-		must(w->n_records < RECORDS_MAX ? 0 : -ERANGE);
+	for (size_t i = 0; i < r->wrote.n_made; i++)
 		r->wrote.control[w->n_records++] = true;
-	}
 	for (size_t i = 0; i < w->n_records; i++)
 		any |= r->wrote.control[i];
 	if (!any)
@@ -401,6 +423,7 @@ void law_everywhere(struct world *w)
 	}
 	for (size_t k = 0; k < w->n_records; k++)
 		check_duty(w, &w->records[k]);
+	watch_everywhere(w);
 }
 
 static unsigned members_of(const struct world *w, const struct record *record)

@@ -221,6 +221,113 @@ static void lose_duty(struct world *w)
 	law_everywhere(w);
 }
 
+/* Law 3: east has been in the circle and left it; it is told of what was written since. */
+static void tell_who_left(struct world *w)
+{
+	struct region *south = &w->regions[SOUTH], *east = &w->regions[EAST];
+	struct record *record = &w->records[0];
+	struct peer_row row;
+	struct feed_row entry = { .record = record->id };
+
+	client_offer(south, record, east, 1);
+	world_run(w, w->now + 5000);
+	client_decline(east, record, 2);
+	world_run(w, w->now + 5000);
+	client_note(south, record, "written when east was not there any more", 1);
+	must(w->broken || record->standing[SOUTH].members & 1u << EAST ? -EINVAL : 0);
+	begin(south);
+	entry.at = (struct place){ south->id, south->incarnation, 1 };
+	for (struct index_row at; index_get(&south->view, &record->id, &entry.at, &at) == 0;)
+		entry.at.seq++;
+	entry.at.seq--;
+	must(peer_row_get(&south->view, &east->id, &row));
+	must(feed_put(&south->view, &east->id, row.feed_next, &entry));
+	row.feed_next++;
+	must(peer_row_put(&south->view, &east->id, &row));
+	commit(south);
+	world_restart(south);
+	world_run(w, w->now + 120000);
+}
+
+/* Law 5: a region speaks, and dies before it has written. */
+static void speak_early(struct world *w)
+{
+	struct region *r = &w->regions[SOUTH];
+
+	r->mutant = SPEAKS_EARLY;
+	r->crash = CRASH_BEFORE_COMMIT;
+	client_note(r, &w->records[0], "said before it was written", 1);
+}
+
+/* Law 6: a step takes much more memory than what came can need. */
+static void waste_memory(struct world *w)
+{
+	w->regions[NORTH].mutant = WASTE_MEMORY;
+	client_note(&w->regions[SOUTH], &w->records[0], "one more", 1);
+}
+
+/* Law 6: a peer names records that there are not, and each is wanted. */
+static void name_many_records(struct world *w)
+{
+	struct region *south = &w->regions[SOUTH], *north = &w->regions[NORTH];
+	const msec until = w->now + 120000;
+	struct peer_row row;
+
+	begin(south);
+	must(peer_row_get(&south->view, &north->id, &row));
+	for (unsigned i = 0; i < 200; i++)
+		must(feed_put(&south->view, &north->id, row.feed_next++,
+			&(struct feed_row){
+				.is_backfill = true, .record = { { 1, (uint8_t)i } } }));
+	must(peer_row_put(&south->view, &north->id, &row));
+	commit(south);
+	world_restart(south);
+	while (!w->broken && w->now < until) {
+		world_run(w, w->now + 5);
+		watch_everywhere(w);
+	}
+}
+
+/* Law 7: a want that its node does not know of. */
+static void forget_want(struct world *w)
+{
+	struct region *r = &w->regions[SOUTH];
+
+	begin(r);
+	must(want_put(&r->view, &w->regions[EAST].id, &w->records[0].id,
+		&(struct want_row){ .since_ms = EPOCH_MS }));
+	commit(r);
+}
+
+/* Law 8: north says that it has what it never got. */
+static void skip_ahead(struct world *w)
+{
+	struct region *south = &w->regions[SOUTH], *north = &w->regions[NORTH];
+	struct cursor_row cursor;
+
+	net_cut(w, SOUTH, NORTH, true);
+	client_note(south, &w->records[0], "north is cut off and does not hear", 1);
+	begin(north);
+	must(cursor_get(&north->view, &south->id, &cursor));
+	cursor.n++;
+	must(cursor_put(&north->view, &south->id, &cursor));
+	commit(north);
+	law_everywhere(w);
+}
+
+/* Law 9 */
+static void waste_signatures(struct world *w)
+{
+	w->regions[NORTH].mutant = WASTE_SIGNATURES;
+	client_note(&w->regions[SOUTH], &w->records[0], "one more", 1);
+}
+
+static void waste_flushes(struct world *w)
+{
+	w->regions[NORTH].mutant = WASTE_FLUSHES;
+	client_note(&w->regions[SOUTH], &w->records[0], "one more", 1);
+}
+
 static const struct {
 	const char *name;
 	enum law law;
@@ -232,6 +339,14 @@ static const struct {
 	{ "law_3_sees_a_record_that_is_sent_to_an_outsider", LAW_CIRCLE, share_with_outsider },
 	{ "law_3_sees_an_id_in_an_outsiders_file", LAW_CIRCLE, leak_into_file },
 	{ "law_4_sees_a_record_that_nobody_is_responsible_for", LAW_DUTY, lose_duty },
+	{ "law_3_sees_a_change_that_is_sent_to_who_left_before", LAW_CIRCLE, tell_who_left },
+	{ "law_5_sees_a_region_that_speaks_before_it_writes", LAW_DURABLE, speak_early },
+	{ "law_6_sees_a_step_that_takes_too_much_memory", LAW_BOUNDS, waste_memory },
+	{ "law_6_sees_more_wants_than_there_are_records", LAW_BOUNDS, name_many_records },
+	{ "law_7_sees_a_want_that_nobody_fills", LAW_WANTS, forget_want },
+	{ "law_8_sees_a_cursor_ahead_of_what_is_held", LAW_CURSOR, skip_ahead },
+	{ "law_9_sees_a_signature_verified_for_nothing", LAW_COSTS, waste_signatures },
+	{ "law_9_sees_a_second_commit_in_one_turn", LAW_COSTS, waste_flushes },
 };
 
 void mutants_run(struct tally *t)

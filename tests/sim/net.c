@@ -2,7 +2,8 @@
 
 /*
  * The net: what kith-link does, under virtual time. Frames of one direction come in order; a
- * cut loses what is on its way and is noticed by both ends some seconds later.
+ * cut loses what is on its way and is noticed by both ends some seconds later. When only one
+ * way is cut, frames stop there as in a stream, until it heals or a heartbeat ends the link.
  */
 
 #include <errno.h>
@@ -11,11 +12,15 @@
 
 #include "tests/sim/sim.h"
 
-#define NOTICE 5000 /* until a dead link is noticed */
+#define NOTICE    5000  /* until a dead link is noticed */
+#define HEARTBEAT 30000 /* until one is that is dead in one direction */
 
-static msec way(struct world *w, size_t len)
+static msec way(struct world *w, unsigned from, unsigned to, size_t len)
 {
-	return w->latency + len / 1024 + (w->jitter ? world_random(w, w->jitter) : 0);
+	const msec jitter = w->jitter + w->shaky[from][to];
+
+	return w->regions[from].late + w->latency + w->slow[from][to] + len / 1024 +
+	       (jitter ? world_random(w, jitter) : 0);
 }
 
 /* Which end of the link this region is: 0 or 1. */
@@ -48,6 +53,24 @@ static void bury(struct world *w, struct link *l)
 	l->up = false;
 	l->next = w->graves;
 	w->graves = l;
+	net_forget(l);
+}
+
+void net_forget(struct link *l)
+{
+	for (unsigned end = 0; end < 2; end++) {
+		for (size_t i = 0; i < l->n_stalled[end]; i++)
+			free(l->stalled[end][i].bytes);
+		free(l->stalled[end]);
+		l->stalled[end] = NULL;
+		l->n_stalled[end] = l->room_stalled[end] = 0;
+	}
+}
+
+static bool between(const struct link *l, unsigned a, unsigned b)
+{
+	return l->up &&
+	       ((l->ends[0] == a && l->ends[1] == b) || (l->ends[0] == b && l->ends[1] == a));
 }
 
 static void down(struct world *w, const struct link *l, unsigned end, msec at, const char *text)
@@ -86,7 +109,7 @@ void net_dial(struct region *r, const struct link_frame *f)
 		.numbers = { f->link, 0 },
 		.lives = { r->life, 0 } };
 	w->links = l;
-	world_push(w, &(struct item){ .at = w->now + way(w, 0),
+	world_push(w, &(struct item){ .at = w->now + way(w, r->index, peer->index, 0),
 			      .kind = ITEM_DIAL,
 			      .region = peer->index,
 			      .life = peer->life,
@@ -98,9 +121,9 @@ static void dial_arrives(struct region *r, struct link *l)
 	struct world *w = r->world;
 	const unsigned from = l->ends[0];
 
-	if (w->cut[from][r->index] || !(r->admits & 1u << from) ||
+	if (w->cut[from][r->index] || w->cut[r->index][from] || !(r->admits & 1u << from) ||
 		w->regions[from].life != l->lives[0]) {
-		down(w, l, 0, w->now + way(w, 0), "no answer");
+		down(w, l, 0, w->now + way(w, r->index, from, 0), "no answer");
 		bury(w, l);
 		return;
 	}
@@ -109,7 +132,7 @@ static void dial_arrives(struct region *r, struct link *l)
 	l->lives[1] = r->life;
 	r->next_link += 2;
 	for (unsigned end = 0; end < 2; end++) {
-		l->last[end] = w->now + (end == 0 ? way(w, 0) : 0);
+		l->last[end] = w->now + (end == 0 ? way(w, r->index, from, 0) : 0);
 		world_push(w, &(struct item){ .at = l->last[end],
 				      .kind = ITEM_UP,
 				      .region = l->ends[end],
@@ -121,10 +144,29 @@ static void dial_arrives(struct region *r, struct link *l)
 	}
 }
 
-static void frame_arrives(struct region *r, const struct item *item)
+/* True: it stays on the way. */
+static bool stalls(struct region *r, struct item *item)
 {
-	if (!item->link->up || item->life != r->life)
-		return;
+	struct link *l = item->link;
+	const unsigned end = end_of(l, r);
+
+	if (!r->world->cut[l->ends[1 - end]][r->index] && !l->n_stalled[end])
+		return false;
+	if (l->n_stalled[end] == l->room_stalled[end]) {
+		l->room_stalled[end] = l->room_stalled[end] ? 2 * l->room_stalled[end] : 16;
+		l->stalled[end] = realloc(
+			l->stalled[end], l->room_stalled[end] * sizeof(*l->stalled[end]));
+		must(l->stalled[end] ? 0 : -ENOMEM);
+	}
+	l->stalled[end][l->n_stalled[end]++] = *item;
+	item->bytes = NULL;
+	return true;
+}
+
+static bool frame_arrives(struct region *r, struct item *item)
+{
+	if (!item->link->up || item->life != r->life || stalls(r, item))
+		return false;
 	free(r->last_frame);
 	r->last_frame = malloc(item->len);
 	must(r->last_frame ? 0 : -ENOMEM);
@@ -134,19 +176,33 @@ static void frame_arrives(struct region *r, const struct item *item)
 	if (r->garble)
 		item->bytes[item->len / 2] ^= 1;
 	r->garble = false;
+	return true;
 }
 
-void net_arrives(struct region *r, const struct item *item)
+static void end_link(struct world *w, struct link *l, msec at, const char *text)
 {
+	bury(w, l);
+	down(w, l, 0, at, text);
+	down(w, l, 1, at, text);
+}
+
+bool net_arrives(struct region *r, struct item *item)
+{
+	struct link *l = item->link;
+
 	if (item->kind == ITEM_FRAME)
-		frame_arrives(r, item);
-	else
-		dial_arrives(r, item->link);
+		return frame_arrives(r, item);
+	if (item->kind == ITEM_DIAL)
+		dial_arrives(r, l);
+	if (item->kind == ITEM_DEAD && l->up && l->stalls == item->number)
+		end_link(r->world, l, r->world->now, "missed heartbeats");
+	return item->kind != ITEM_DIAL && item->kind != ITEM_DEAD;
 }
 
-static void send_to(struct world *w, struct link *l, unsigned end, struct span bytes)
+static void send_to(
+	struct world *w, struct link *l, unsigned end, struct span bytes, uint64_t allowed)
 {
-	msec at = w->now + way(w, bytes.len);
+	msec at = w->now + way(w, l->ends[1 - end], l->ends[end], bytes.len);
 	uint8_t *copy = malloc(bytes.len ? bytes.len : 1);
 
 	must(copy ? 0 : -ENOMEM);
@@ -161,15 +217,20 @@ static void send_to(struct world *w, struct link *l, unsigned end, struct span b
 			      .number = l->numbers[end],
 			      .link = l,
 			      .bytes = copy,
-			      .len = bytes.len });
+			      .len = bytes.len,
+			      .allowed = allowed });
 }
 
 void net_send(struct region *r, const struct link_frame *f)
 {
 	struct link *l = find(r, f->link);
+	uint64_t allowed;
 
-	if (l)
-		send_to(r->world, l, 1 - end_of(l, r), f->frame);
+	if (!l)
+		return;
+	world_digest(r->world, f->frame);
+	allowed = watch_sent(r, l, 1 - end_of(l, r), f->frame);
+	send_to(r->world, l, 1 - end_of(l, r), f->frame, allowed);
 }
 
 bool net_replay(struct region *r)
@@ -178,7 +239,8 @@ bool net_replay(struct region *r)
 
 	if (!l || !l->up || l->lives[end_of(l, r)] != r->life)
 		return false;
-	send_to(r->world, l, end_of(l, r), (struct span){ r->last_frame, r->last_frame_len });
+	send_to(r->world, l, end_of(l, r), (struct span){ r->last_frame, r->last_frame_len },
+		0);
 	return true;
 }
 
@@ -190,8 +252,16 @@ void net_drop(struct region *r, uint64_t number, const char *reason)
 	if (!l)
 		return;
 	bury(w, l);
-	for (unsigned end = 0; end < 2; end++)
-		down(w, l, end, w->now + (l->ends[end] == r->index ? 0 : way(w, 0)), reason);
+	for (unsigned end = 0; end < 2; end++) {
+		const unsigned to = l->ends[end];
+
+		if (to == r->index)
+			down(w, l, end, w->now, reason);
+		else if (w->cut[r->index][to])
+			down(w, l, end, w->now + HEARTBEAT, "missed heartbeats");
+		else
+			down(w, l, end, w->now + way(w, r->index, to, 0), reason);
+	}
 }
 
 void net_lost(struct region *r)
@@ -205,20 +275,67 @@ void net_lost(struct region *r)
 		if (!l->up || l->ends[end] != r->index)
 			continue;
 		bury(w, l);
-		down(w, l, 1 - end, w->now + way(w, 0), "the peer is gone");
+		down(w, l, 1 - end, w->now + way(w, r->index, l->ends[1 - end], 0),
+			"the peer is gone");
 	}
+}
+
+/* What had stopped goes on; its places in the queue are those it had. */
+static void flow(struct world *w, struct link *l, unsigned end)
+{
+	for (size_t i = 0; i < l->n_stalled[end]; i++) {
+		struct item item = l->stalled[end][i];
+
+		item.at = w->now;
+		world_push(w, &item);
+	}
+	l->n_stalled[end] = 0;
 }
 
 void net_cut(struct world *w, unsigned a, unsigned b, bool cut)
 {
 	w->cut[a][b] = w->cut[b][a] = cut;
-	for (struct link *l = cut ? w->links : NULL, *next; l; l = next) {
+	for (struct link *l = w->links, *next; l; l = next) {
 		next = l->next;
-		if (!l->up || !((l->ends[0] == a && l->ends[1] == b) ||
-				      (l->ends[0] == b && l->ends[1] == a)))
+		if (!between(l, a, b))
 			continue;
-		bury(w, l);
-		down(w, l, 0, w->now + NOTICE, "timed out");
-		down(w, l, 1, w->now + NOTICE, "timed out");
+		if (cut) {
+			end_link(w, l, w->now + NOTICE, "timed out");
+			continue;
+		}
+		l->stalls++;
+		flow(w, l, 0);
+		flow(w, l, 1);
 	}
+}
+
+void net_mute(struct world *w, unsigned from, unsigned to)
+{
+	if (w->cut[from][to])
+		return;
+	w->cut[from][to] = true;
+	for (struct link *l = w->links; l; l = l->next)
+		if (between(l, from, to))
+			world_push(w, &(struct item){ .at = w->now + HEARTBEAT,
+					      .kind = ITEM_DEAD,
+					      .region = l->ends[0],
+					      .link = l,
+					      .number = ++l->stalls });
+}
+
+void net_kill(struct world *w, unsigned a, unsigned b)
+{
+	for (struct link *l = w->links, *next; l; l = next) {
+		next = l->next;
+		if (between(l, a, b))
+			end_link(w, l, w->now + way(w, a, b, 0), "the link died");
+	}
+}
+
+void net_heal(struct world *w)
+{
+	for (unsigned a = 0; a < w->n_regions; a++)
+		for (unsigned b = 0; b < a; b++)
+			if (w->cut[a][b] || w->cut[b][a])
+				net_cut(w, a, b, false);
 }

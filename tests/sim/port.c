@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The view that a node gets: the store's own, with the laws looking on at every write, and with
- * the one hook that a mutant needs: a row that reads back changed.
+ * The view that a node gets: the store's own, with the laws looking on at every write, with a
+ * limit for a turn when the disk is full, and with the one hook that a mutant needs: a row that
+ * reads back changed.
  */
 
 #include <string.h>
@@ -10,11 +11,20 @@
 #include "daemon/core/rows.h"
 #include "tests/sim/sim.h"
 
+/* A turn that did not fit is spoilt: everything in it is answered so. */
+static bool fits(struct region *r, size_t len)
+{
+	if (r->full && len > r->left)
+		r->spoilt = true;
+	r->left -= r->spoilt || !r->full ? 0 : len;
+	return !r->spoilt;
+}
+
 static int port_get(void *ctx, enum table t, struct span key, struct span *ret)
 {
 	static uint8_t changed[1 << 17];
 	struct region *r = ctx;
-	int rc = r->view.get(r->view.ctx, t, key, ret);
+	int rc = r->spoilt ? VIEW_FULL : r->view.get(r->view.ctx, t, key, ret);
 	struct reader rd = reader_of(key);
 
 	if (rc || t != TABLE_LOG || !r->spoiled || get_u64(&rd) != r->spoiled)
@@ -30,6 +40,8 @@ static int port_seek(void *ctx, enum table t, struct span prefix, struct span fr
 {
 	struct region *r = ctx;
 
+	if (r->spoilt)
+		return VIEW_FULL;
 	return r->view.seek(r->view.ctx, t, prefix, from, ret_key, ret);
 }
 
@@ -38,6 +50,8 @@ static int port_last(
 {
 	struct region *r = ctx;
 
+	if (r->spoilt)
+		return VIEW_FULL;
 	return r->view.last(r->view.ctx, t, prefix, ret_key, ret);
 }
 
@@ -45,6 +59,8 @@ static int port_put(void *ctx, enum table t, struct span key, struct span value)
 {
 	struct region *r = ctx;
 
+	if (!fits(r, key.len + value.len))
+		return VIEW_FULL;
 	law_written(r, t, key, value);
 	return r->view.put(r->view.ctx, t, key, value);
 }
@@ -53,6 +69,8 @@ static int port_append(void *ctx, enum table t, struct span key, struct span val
 {
 	struct region *r = ctx;
 
+	if (!fits(r, key.len + value.len))
+		return VIEW_FULL;
 	law_written(r, t, key, value);
 	return r->view.append(r->view.ctx, t, key, value);
 }
@@ -61,6 +79,8 @@ static int port_del(void *ctx, enum table t, struct span key)
 {
 	struct region *r = ctx;
 
+	if (r->spoilt)
+		return VIEW_FULL;
 	return r->view.del(r->view.ctx, t, key);
 }
 

@@ -5,21 +5,30 @@
  * The simulator
  *
  * A federation in one process under virtual time: real core, real crypto, real LMDB store; only
- * the clock, chance and kith-link are ours. One seed is one story, byte for byte. Four laws
- * are checked as it goes:
+ * the clock, chance and kith-link are ours. One seed is one story, byte for byte. The laws are
+ * checked as it goes:
  *
  *   1  healed and quiet: every member of a record's circle has the same state hash
  *   2  nothing is stored that does not verify
- *   3  no byte of a record outside its circle
+ *   3  no byte of a record outside its circle, and to who left it nothing written since
  *   4  somebody is responsible for every record at every moment
+ *   5  nothing is sent that is not stored
+ *   6  what a peer can make grow stays within its bounds
+ *   7  healed and quiet: nothing is wanted any more
+ *   8  a cursor is never ahead of what is held or wanted
+ *   9  counted costs: verifications per run, commits and flushes per turn
  *
- * world.c    regions, their turns and restarts, the queue of events
+ * world.c    regions, the queue of events, time
+ * turn.c     turns as the host does them, and what it does when one is lost
  * net.c      links: latency, cuts, what kith-link would do
  * port.c     the view that a node gets: the store's, with somebody looking on
- * law.c      the four laws
+ * law.c      laws 1 to 4
+ * watch.c    laws 5 to 9, and what is sent
  * client.c   what people ask of a region, and what they are told
  * story.c    text files: a script and the telling that is expected
- * life.c     a seeded random life
+ * life.c     a seeded random life, done deed by deed
+ * deed.c     deeds: what may happen, and how a file says it
+ * shrink.c   a broken life made shorter
  * mutant.c   a world broken on purpose for each law
  */
 
@@ -30,14 +39,26 @@
 
 #include "daemon/core/affairs.h"
 
-#define REGIONS_MAX 6
+#define REGIONS_MAX 16
 #define RECORDS_MAX 48
 #define TEXTS_MAX   512
+#define NEW_MAX     4                       /* records that one turn makes */
 #define NOBODY      REGIONS_MAX             /* instead of a region's index */
 #define EPOCH_MS    UINT64_C(1767225600000) /* 2026-01-01 */
 #define START       UINT64_C(1000000)       /* the monotonic clock when a world begins */
 
-enum law { LAW_HASHES = 1, LAW_VERIFY, LAW_CIRCLE, LAW_DUTY };
+enum law {
+	LAW_HASHES = 1,
+	LAW_VERIFY,
+	LAW_CIRCLE,
+	LAW_DUTY,
+	LAW_DURABLE,
+	LAW_BOUNDS,
+	LAW_WANTS,
+	LAW_CURSOR,
+	LAW_COSTS
+};
+#define LAW_LAST LAW_COSTS
 
 /* What one region's durable control changes amount to, for one record. */
 struct standing {
@@ -80,14 +101,35 @@ struct region {
 	size_t last_frame_len;
 	struct link *last_link;
 
+	/* The disk, the clock, the memory. */
+	msec disk_ms;      /* how long a commit takes */
+	msec busy;         /* in one until then: what comes waits */
+	msec late;         /* added to what this turn sends */
+	bool full;         /* only turns that write at most .room bytes fit */
+	size_t room, left; /* .left: of the turn that runs */
+	bool spoilt;       /* the turn did not fit */
+	int64_t skew_ms;   /* of the wall clock */
+	uint64_t starve;   /* that allocation of its next steps fails; 0: none */
+	msec held;         /* after a lost turn: no tick before */
+	unsigned losses;   /* in a row */
+	bool twice;        /* the next request comes two times */
+
+	struct arena heard_arena; /* replies of the last world_turn() */
+	struct actions heard;
+
+	/* What the running turn may cost, and what it did (law 9). */
+	uint64_t allowed, verifies, flushes, commits;
+	enum { WASTE_NOT, WASTE_SIGNATURES, WASTE_MEMORY, WASTE_FLUSHES, SPEAKS_EARLY } mutant;
+
 	/* What the running turn has written, for the laws. */
 	struct {
 		bool control[RECORDS_MAX];
 		uint64_t log[1024];
 		size_t n_log;
-		bool many; /* more than .log holds: look at everything */
-		bool has_new;
-		struct id new_record; /* a Genesis of its own */
+		bool many;               /* more than .log holds: look at everything */
+		struct id made[NEW_MAX]; /* Genesis of its own */
+		size_t n_made;
+		bool cursor[REGIONS_MAX + 1];
 	} wrote;
 };
 
@@ -96,13 +138,17 @@ struct link {
 	unsigned ends[2]; /* who dialled, who accepted */
 	uint64_t numbers[2], lives[2];
 	bool up;
-	msec last[2]; /* when what was sent last to that end comes */
+	msec last[2];       /* when what was sent last to that end comes */
+	uint64_t sealed[2]; /* sealed frames sent to that end: the next one's nonce */
+	uint64_t stalls;    /* of one way: a heartbeat that was missed belongs to the last */
+	struct item *stalled[2]; /* came to that end while the way was cut */
+	size_t n_stalled[2], room_stalled[2];
 };
 
-enum item_kind { ITEM_START, ITEM_READY, ITEM_DIAL, ITEM_UP, ITEM_DOWN, ITEM_FRAME };
+enum item_kind { ITEM_START, ITEM_READY, ITEM_DIAL, ITEM_UP, ITEM_DOWN, ITEM_FRAME, ITEM_DEAD };
 struct item {
 	msec at;
-	uint64_t order, life, number;
+	uint64_t order, life, number, allowed;
 	struct link *link;
 	const char *text;
 	uint8_t *bytes;
@@ -120,11 +166,14 @@ struct world {
 	size_t n_regions;
 	struct record records[RECORDS_MAX];
 	size_t n_records;
-	bool cut[REGIONS_MAX][REGIONS_MAX];
+	bool cut[REGIONS_MAX][REGIONS_MAX];                                   /* from, to */
+	msec slow[REGIONS_MAX][REGIONS_MAX], shaky[REGIONS_MAX][REGIONS_MAX]; /* added */
 	struct link *links, *graves; /* graves: down for good */
 	struct item *heap;
 	size_t n_heap, room_heap;
-	uint64_t order, events, turns, restarts;
+	uint64_t order, events, turns, restarts, lost;
+	uint64_t digest; /* of all that was told and sent */
+	size_t largest;  /* what one step made */
 
 	char **telling; /* since the last look */
 	size_t n_telling, room_telling;
@@ -136,7 +185,7 @@ struct world {
 	unsigned laws;        /* bit per law that is looked at */
 	enum law broken;      /* the first that broke, and how */
 	char how[256];
-	uint64_t checked[LAW_DUTY + 1];
+	uint64_t checked[LAW_LAST + 1];
 	uint64_t verified[1 << 14]; /* signatures already seen to be right, by hash */
 };
 
@@ -153,9 +202,9 @@ void world_push(struct world *w, const struct item *item); /* takes .bytes */
 bool world_run(struct world *w, msec until);
 /* Until nothing has moved for some minutes; false: a law broke, or it does not come to rest. */
 bool world_settle(struct world *w);
-void world_turn(
-	struct region *r, const struct event *const *events, size_t n, struct actions *out);
 void world_restart(struct region *r);
+void world_node(struct region *r, msec at); /* a new node; its link is ready then */
+void world_digest(struct world *w, struct span bytes);
 PRINTF(3, 4) void world_tell(struct world *w, const struct region *r, const char *fmt, ...);
 void world_tell_hush(struct world *w);
 uint64_t world_random(struct world *w, uint64_t below);
@@ -164,14 +213,22 @@ struct record *world_record(struct world *w, const char *name);
 struct record *record_of(struct world *w, const struct id *id);
 struct region *region_of(struct world *w, const struct id *id);
 
+/* turn.c */
+void world_turn(struct region *r, const struct event *const *events, size_t n);
+
 /* net.c */
 void net_peers(struct region *r, const struct link_frame *f);
 void net_dial(struct region *r, const struct link_frame *f);
 void net_send(struct region *r, const struct link_frame *f);
 void net_drop(struct region *r, uint64_t number, const char *reason);
-void net_arrives(struct region *r, const struct item *item);
-void net_lost(struct region *r); /* a restart: all its links */
-void net_cut(struct world *w, unsigned a, unsigned b, bool cut);
+bool net_arrives(struct region *r, struct item *item); /* true: the region hears of it */
+void net_lost(struct region *r);                       /* a restart: all its links */
+void net_forget(struct link *l);                       /* what was still on its way */
+void net_cut(struct world *w, unsigned a, unsigned b, bool cut); /* both ways */
+/* One way only: what is sent stays on its way until healed, or a heartbeat ends the link. */
+void net_mute(struct world *w, unsigned from, unsigned to);
+void net_kill(struct world *w, unsigned a, unsigned b); /* the links between them */
+void net_heal(struct world *w);                         /* everything */
 bool net_replay(struct region *r); /* the last frame that it got comes again */
 
 /* port.c */
@@ -186,6 +243,17 @@ void law_everywhere(struct world *w); /* everything that is stored, and the raw 
 void law_settled(struct world *w);    /* law 1 */
 void law_written(struct region *r, enum table t, struct span key, struct span value);
 void law_standing(struct region *r, struct record *record, struct standing *ret);
+
+const char *law_name(enum law law);
+
+/* watch.c */
+/* A frame that leaves, after the commit; gives how many signatures it may cost who gets it. */
+uint64_t watch_sent(struct region *r, struct link *l, unsigned to_end, struct span frame);
+void watch_turn_begins(struct region *r);
+void watch_step(struct region *r, const struct event *e, size_t used);
+void watch_committed(struct region *r, bool dirty);
+void watch_everywhere(struct world *w);
+void watch_settled(struct world *w);
 
 /* client.c */
 struct answer {
@@ -212,10 +280,67 @@ void client_list(struct region *r);
 void client_judge(struct region *r, const struct view *v, const struct record *record,
 	struct answer *ret);
 
-/* story.c, life.c, mutant.c: passed and failed are added to; 0 unless something failed. */
+/* deed.c: what happens in a life. Regions are indices, children numbers from 1. */
+enum deed_kind {
+	DEED_MAKE,
+	DEED_NOTE,
+	DEED_OFFER,
+	DEED_ACCEPT,
+	DEED_DECLINE,
+	DEED_WITHDRAW,
+	DEED_CUT,
+	DEED_MUTE,
+	DEED_HEAL,
+	DEED_KILL,
+	DEED_DELAY,
+	DEED_RESTART,
+	DEED_CRASH_BEFORE,
+	DEED_CRASH_AFTER,
+	DEED_GARBLE,
+	DEED_REPLAY,
+	DEED_SLOW,
+	DEED_FULL,
+	DEED_ROOM,
+	DEED_CLOCK,
+	DEED_STARVE,
+	DEED_TWICE,
+	DEED_BREAK,
+	DEED_COUNT
+};
+#define DEED_ARGS 4
+struct deed {
+	msec at; /* since START */
+	enum deed_kind kind;
+	int64_t a[DEED_ARGS];
+};
+struct script {
+	uint64_t seed;
+	size_t n_regions;
+	msec end;
+	struct deed *v;
+	size_t n, room;
+};
+void script_add(struct script *s, const struct deed *d);
+void script_free(struct script *s);
+void script_write(const struct script *s, FILE *f);
+void script_write_deed(const struct deed *d, FILE *f);
+void script_read(struct script *s, const char *path); /* ends the program when it is none */
+extern const char *const region_names[REGIONS_MAX];
+
+/* story.c, life.c, shrink.c, mutant.c: passed and failed are added to. */
 struct tally {
 	unsigned passed, failed;
 };
 void story_run(const char *path, bool update, struct tally *t);
-void life_run(uint64_t seed, uint64_t hours, struct tally *t);
+struct life_options {
+	uint64_t seed, hours;
+	const char *record;          /* a file that gets every deed as it is done, or NULL */
+	const struct script *script; /* instead of seed and hours */
+	bool quiet;
+	bool broken_on_purpose; /* in the middle: for the mutant of --shrink */
+};
+enum law life_live(const struct life_options *o); /* the law that broke, or 0 */
+void life_run(const struct life_options *o, struct tally *t);
+void life_shrink(
+	const struct life_options *o, const char *dir, unsigned seconds, struct tally *t);
 void mutants_run(struct tally *t);

@@ -141,17 +141,10 @@ static void do_cut(struct story *s)
 	net_cut(&s->world, region_at(s, 1)->index, region_at(s, 2)->index, true);
 }
 
-static void heal_all(struct world *w)
-{
-	for (unsigned i = 0; i < REGIONS_MAX; i++)
-		for (unsigned k = 0; k < REGIONS_MAX; k++)
-			w->cut[i][k] = false;
-}
-
 static void do_heal(struct story *s)
 {
 	if (strcmp(text_at(s, 1), "all") == 0)
-		heal_all(&s->world);
+		net_heal(&s->world);
 	else
 		net_cut(&s->world, region_at(s, 1)->index, region_at(s, 2)->index, false);
 }
@@ -373,22 +366,18 @@ static void tells(struct story *s, FILE *in, FILE *out)
 
 static void finish(struct story *s)
 {
-	static const char *const laws[] = { "", "equal state when healed and quiet",
-		"nothing stored that does not verify", "no byte outside the circle",
-		"somebody responsible at every moment" };
-
 	if (!s->begun)
 		bad(s, "an empty story");
-	heal_all(&s->world);
+	net_heal(&s->world);
 	world_settle(&s->world);
-	for (int law = LAW_HASHES; law <= LAW_DUTY; law++) {
+	for (int law = LAW_HASHES; law <= LAW_LAST; law++) {
 		if ((int)s->world.broken != law) {
 			s->tally->passed++;
 			continue;
 		}
 		s->tally->failed++;
-		printf("# %s: law %d (%s) is broken: %s\n", s->path, law, laws[law],
-			s->world.how);
+		printf("# %s: law %d (%s) is broken: %s\n", s->path, law,
+			law_name((enum law)law), s->world.how);
 		for (size_t i = 0; i < s->world.n_telling; i++)
 			printf("#\t%s\n", s->world.telling[i]);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The world: regions with a node and a store each, one queue of what will happen, and turns.
- * Every turn is carried through as the host does it: step, commit, and only then speak.
+ * The world: regions with a node and a store each, one queue of what will happen, and time. Who
+ * is next gets everything that has come for it by now, in one turn.
  */
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include "tests/sim/sim.h"
 
-#define TURN_EVENTS 8               /* at most so many share one commit */
+#define TURN_EVENTS 64              /* at most so many share one commit */
 #define REST        (5 * 60 * 1000) /* nothing moves for so long: quiet */
 #define REST_MAX    (6 * 3600 * 1000)
 
@@ -91,7 +91,14 @@ void world_tell(struct world *w, const struct region *r, const char *fmt, ...)
 	va_end(ap);
 	must(asprintf(&line, "%4llu.%03llu %s %s", (unsigned long long)at / 1000,
 		     (unsigned long long)at % 1000, r ? r->name : "-", text) < 0);
+	world_digest(w, (struct span){ (const uint8_t *)line, strlen(line) });
 	add_line(w, line);
+}
+
+void world_digest(struct world *w, struct span bytes) /* FNV-1a */
+{
+	for (size_t i = 0; i < bytes.len; i++)
+		w->digest = (w->digest ^ bytes.at[i]) * UINT64_C(0x100000001b3);
 }
 
 void world_tell_hush(struct world *w)
@@ -99,29 +106,6 @@ void world_tell_hush(struct world *w)
 	for (size_t i = 0; i < w->n_telling; i++)
 		free(w->telling[i]);
 	w->n_telling = 0;
-}
-
-/* One line: verb, record, peer, number, verdict, words. */
-static void retell(struct region *r, const struct tell *t)
-{
-	const struct record *record = record_of(r->world, &t->record);
-	const struct region *peer = region_of(r->world, &t->peer);
-	char line[400], id[ID_TEXT_LEN];
-	int n = snprintf(line, sizeof(line), "%s", tell_word(t->verb));
-
-#define SAY(...) n += snprintf(line + n, sizeof(line) - (size_t)n, __VA_ARGS__)
-	if (!id_is_zero(&t->record))
-		SAY(" %s", record ? record->name : id_text(&t->record, id));
-	if (!id_is_zero(&t->peer))
-		SAY(" %s", peer ? peer->name : t->peer_name);
-	if (t->n)
-		SAY(" %llu", (unsigned long long)t->n);
-	if (t->verdict)
-		SAY(" %.80s", t->verdict);
-	if (t->text)
-		SAY(": %.120s", t->text);
-#undef SAY
-	world_tell(r->world, r, "%s", line);
 }
 
 /* The queue: a heap by time and order
@@ -150,7 +134,8 @@ void world_push(struct world *w, const struct item *item)
 		must(w->heap ? 0 : -ENOMEM);
 	}
 	w->heap[i] = *item;
-	w->heap[i].order = w->order++;
+	if (!w->heap[i].order) /* what had to wait keeps its place */
+		w->heap[i].order = ++w->order;
 	for (; i > 0 && before(&w->heap[i], &w->heap[(i - 1) / 2]); i = (i - 1) / 2)
 		swap(&w->heap[i], &w->heap[(i - 1) / 2]);
 }
@@ -177,7 +162,7 @@ static struct item pop(struct world *w)
 /* Regions -----------------------------------------------------------------------------------
  */
 
-static void make_node(struct region *r)
+void world_node(struct region *r, msec at)
 {
 	static const struct node_options options = { .software = "kith sim",
 		.listen = "tcp://*:1" };
@@ -185,7 +170,7 @@ static void make_node(struct region *r)
 	struct why why = { { 0 } };
 	int rc;
 
-	o.started_ms = EPOCH_MS + r->world->now;
+	o.started_ms = (uint64_t)((int64_t)(EPOCH_MS + r->world->now) + r->skew_ms);
 	must(store_turn_begin(r->store, &r->view));
 	rc = node_new(r->crypto, &r->keys, &o, &r->view, &r->node, &why);
 	if (rc)
@@ -193,14 +178,12 @@ static void make_node(struct region *r)
 	must(rc);
 	store_turn_abort(r->store);
 	r->life++;
-	world_push(r->world, &(struct item){ .at = r->world->now,
-				     .kind = ITEM_START,
-				     .region = r->index,
-				     .life = r->life });
-	world_push(r->world, &(struct item){ .at = r->world->now,
-				     .kind = ITEM_READY,
-				     .region = r->index,
-				     .life = r->life });
+	world_push(r->world,
+		&(struct item){
+			.at = at, .kind = ITEM_START, .region = r->index, .life = r->life });
+	world_push(r->world,
+		&(struct item){
+			.at = at, .kind = ITEM_READY, .region = r->index, .life = r->life });
 }
 
 static void found(struct region *r)
@@ -251,9 +234,10 @@ struct region *world_add(struct world *w, const char *name)
 	r->chance = w->seed * 1000003 + r->index + 1;
 	r->next_link = 2;
 	arena_init(&r->arena, 0);
+	arena_init(&r->heard_arena, 0);
 	must(crypto_new((struct chance){ &r->chance, fill }, &r->crypto));
 	found(r);
-	make_node(r);
+	world_node(r, w->now);
 	return r;
 }
 
@@ -264,7 +248,8 @@ void world_restart(struct region *r)
 	net_lost(r);
 	r->node = node_free(r->node);
 	r->admits = 0;
-	make_node(r);
+	r->held = r->busy = 0;
+	world_node(r, r->world->now);
 }
 
 struct region *world_region(struct world *w, const char *name)
@@ -303,78 +288,6 @@ struct region *region_of(struct world *w, const struct id *id)
 /* Turns -------------------------------------------------------------------------------------
  */
 
-static void carry_out(struct region *r, const struct action *a)
-{
-	struct link_frame f;
-
-	switch (a->kind) {
-	case ACTION_TELL:
-		retell(r, &a->tell);
-		return;
-	case ACTION_HOST:
-	case ACTION_REPLY:
-		return; /* client.c looks for its own */
-	case ACTION_LINK_PEERS:
-	case ACTION_LINK_DIAL:
-	case ACTION_LINK_DROP:
-	case ACTION_LINK_SEND:
-		break;
-	}
-	must(wire_link_decode(a->bytes, &r->arena, &f));
-	if (a->kind == ACTION_LINK_PEERS)
-		net_peers(r, &f);
-	else if (a->kind == ACTION_LINK_DIAL)
-		net_dial(r, &f);
-	else if (a->kind == ACTION_LINK_SEND)
-		net_send(r, &f);
-	else
-		net_drop(r, f.link, "dropped");
-}
-
-void world_turn(
-	struct region *r, const struct event *const *events, size_t n, struct actions *out)
-{
-	struct world *w = r->world;
-	const enum crash crash = r->crash;
-	struct why why = { { 0 } };
-	struct view view;
-	bool dirty;
-
-	memset(&r->wrote, 0, sizeof(r->wrote));
-	arena_reset(&r->arena);
-	*out = (struct actions){ .arena = &r->arena };
-	must(store_turn_begin(r->store, &r->view));
-	view = port_view(r);
-	for (size_t i = 0; i < n; i++) {
-		struct event e = *events[i];
-
-		e.now = w->now;
-		e.wall_ms = EPOCH_MS + w->now;
-		must(node_step(r->node, &e, &view, out));
-		w->events++;
-	}
-	w->turns++;
-	law_before_commit(r);
-	dirty = store_turn_dirty(r->store);
-	if (crash == CRASH_BEFORE_COMMIT && dirty) {
-		store_turn_abort(r->store);
-		out->n = 0;
-		world_tell(w, r, "is killed before its commit");
-		world_restart(r);
-		return;
-	}
-	must(store_turn_commit(r->store, &why));
-	law_after_commit(r);
-	if (crash == CRASH_AFTER_COMMIT && dirty) {
-		out->n = 0;
-		world_tell(w, r, "is killed after its commit");
-		world_restart(r);
-		return;
-	}
-	for (size_t i = 0; i < out->n; i++)
-		carry_out(r, &out->v[i]);
-}
-
 static bool as_event(struct region *r, const struct item *item, struct event *ret)
 {
 	const struct world *w = r->world;
@@ -392,6 +305,7 @@ static bool as_event(struct region *r, const struct item *item, struct event *re
 		ret->text = "tcp://*:1";
 		return true;
 	case ITEM_DIAL:
+	case ITEM_DEAD:
 		return false;
 	case ITEM_UP:
 		if (!item->link->up)
@@ -427,21 +341,27 @@ static void take_items(struct world *w)
 	} came[TURN_EVENTS];
 	const struct event *events[TURN_EVENTS];
 	size_t n = 0, taken = 0;
-	struct actions out;
 
+	if (r->busy > w->now) {
+		struct item item = pop(w);
+
+		item.at = r->busy;
+		world_push(w, &item);
+		return;
+	}
 	while (taken < TURN_EVENTS && w->n_heap && w->heap[0].at <= w->now &&
 		w->heap[0].region == index) {
 		struct item *item = &came[taken].item;
 
 		*item = pop(w);
-		if (item->kind == ITEM_DIAL || item->kind == ITEM_FRAME)
-			net_arrives(r, item);
-		if (as_event(r, item, &came[taken].event))
+		if (net_arrives(r, item) && as_event(r, item, &came[taken].event)) {
+			r->allowed += item->allowed;
 			events[n++] = &came[taken].event;
+		}
 		taken++;
 	}
 	if (n)
-		world_turn(r, events, n, &out);
+		world_turn(r, events, n);
 	for (size_t i = 0; i < taken; i++)
 		free(came[i].item.bytes);
 }
@@ -452,8 +372,12 @@ static struct region *earliest(struct world *w, msec *ret)
 
 	*ret = MSEC_NEVER;
 	for (size_t i = 0; i < w->n_regions; i++) {
-		const msec due = node_due(w->regions[i].node);
+		msec due = node_due(w->regions[i].node);
 
+		if (due < w->regions[i].held)
+			due = w->regions[i].held;
+		if (due < w->regions[i].busy)
+			due = w->regions[i].busy;
 		if (due < *ret) {
 			*ret = due;
 			first = &w->regions[i];
@@ -481,7 +405,6 @@ bool world_run(struct world *w, msec until)
 		const struct event tick = { .kind = EVENT_TICK }, *ticks = &tick;
 		msec due, next;
 		struct region *r = earliest(w, &due);
-		struct actions out;
 
 		next = w->n_heap && w->heap[0].at <= due ? w->heap[0].at : due;
 		if (next > until || next == MSEC_NEVER)
@@ -495,7 +418,7 @@ bool world_run(struct world *w, msec until)
 		if (w->n_heap && w->heap[0].at <= due)
 			take_items(w);
 		else
-			world_turn(r, &ticks, 1, &out);
+			world_turn(r, &ticks, 1);
 		if (w->turns % 4096 == 0)
 			law_everywhere(w);
 	}
@@ -519,6 +442,7 @@ bool world_settle(struct world *w)
 	}
 	law_everywhere(w);
 	law_settled(w);
+	watch_settled(w);
 	return !w->broken;
 }
 
@@ -532,7 +456,8 @@ void world_init(struct world *w, uint64_t seed)
 	w->chance = seed ^ UINT64_C(0x6b697468);
 	w->now = START;
 	w->latency = 10;
-	w->laws = 1u << LAW_HASHES | 1u << LAW_VERIFY | 1u << LAW_CIRCLE | 1u << LAW_DUTY;
+	w->laws = ~0u;
+	w->digest = UINT64_C(0xcbf29ce484222325);
 	snprintf(w->top, sizeof(w->top), "%s/kith-sim-XXXXXX",
 		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	must(mkdtemp(w->top) ? 0 : -errno);
@@ -550,6 +475,7 @@ static void drop_links(struct link *l)
 	while (l) {
 		struct link *next = l->next;
 
+		net_forget(l);
 		free(l);
 		l = next;
 	}
@@ -564,6 +490,7 @@ void world_done(struct world *w)
 		store_close(r->store);
 		crypto_free(r->crypto);
 		arena_done(&r->arena);
+		arena_done(&r->heard_arena);
 		free(r->last_frame);
 	}
 	while (w->n_heap)

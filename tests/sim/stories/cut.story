@@ -1,7 +1,6 @@
-#SPDX - License - Identifier : Apache - 2.0
-#The link is cut in the middle of a transfer of 300 notes,                                     \
-	and heals : what had come is not lost and
-#not sent again, the rest follows, and none is there twice.
+# SPDX-License-Identifier: Apache-2.0
+# The link is cut in the middle of a transfer of 300 notes, and heals: what had come is not lost and
+# not sent again, the rest follows, and none is there twice.
 regions north south
 introduce all
 until 5s
