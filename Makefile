@@ -5,7 +5,8 @@
 #   make check        everything; installs what is missing; the last line is "N passed, N failed"
 #   make lint         every rule of the house, one line each; make lint-mutants breaks each one
 #   make demo         three regions on loopback; RETURN=dir imports that statutory return
-#   make sim          a random life of a federation: SEED=N HOURS=H
+#   make sim          a random life of a federation: SEED=N HOURS=H; one that breaks a law is made
+#                     shorter, and B/sim-N.life is what "sim --replay" lives again
 #   make fuzz         libFuzzer on every target for SECONDS=60 each; make corpora replays them
 #   make models       the models of custody and their wrong variants; make model: the large bounds
 #   make e2e          the end-to-end tests; make bench the figures; make cov what tests reach
@@ -196,7 +197,9 @@ demo: deps
 	@RETURN='$(RETURN)' tests/e2e/demo
 
 sim: $(SIM)
-	@$(SIM) --hours $(HOURS) --seed $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom))
+	@seed=$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')); \
+	$(SIM) --hours $(HOURS) --seed $$seed || \
+		$(SIM) --shrink --dir $(B) --hours $(HOURS) --seed $$seed
 
 # Some lives that are always the same and some that never were: tests/sim/run_seeds SIM-PROGRAM.
 sim-seeds: $(SIM)
