@@ -80,6 +80,22 @@ int ask_problem(struct ask *a, enum problem problem, const char *fmt, ...)
 	return a->text ? (int)problem : err_new(-ENOMEM);
 }
 
+int ask_made(struct ask *a, const struct id *record, const struct ref *ref)
+{
+	struct arena *ar = a->s->arena;
+	char author[ID_TEXT_LEN], incarnation[ID_TEXT_LEN], hex[HASH_TEXT_LEN];
+
+	a->reply.has_made = true;
+	a->reply.made_dry_run = a->q.dry_run;
+	a->reply.made_record = text_of_id(ar, record);
+	if (a->q.dry_run || !ref)
+		return 0;
+	a->reply.made_place = arena_text(ar, "%s/%s/%llu", id_text(&ref->at.author, author),
+		id_text(&ref->at.incarnation, incarnation), (unsigned long long)ref->at.seq);
+	a->reply.made_change = arena_text(ar, "%s", hex_text(ref->change.b, HASH_LEN, hex));
+	return a->reply.made_change ? 0 : err_new(-ENOMEM);
+}
+
 /* What a problem says when its handler had nothing to add. */
 static const char *plain_words(int problem)
 {
@@ -106,14 +122,21 @@ static bool needs_room(uint32_t verb)
 	return verb_changes(verb) && verb != VERB_PEER_REMOVE && verb != VERB_RELOAD;
 }
 
+static bool is_custody(uint32_t verb)
+{
+	return verb == VERB_MOVE_OFFER || verb == VERB_MOVE_ACCEPT ||
+	       verb == VERB_MOVE_DECLINE || verb == VERB_MOVE_WITHDRAW;
+}
+
 static int handle(struct ask *a)
 {
 	const struct host_figures *f = a->s->event->figures;
+	const struct node *n = a->s->node;
 	uint32_t verb = a->q.verb;
 
 	if (verb >= COUNT(handlers) || !handlers[verb])
 		return ask_problem(a, PROBLEM_VERB, "verb %u is not known here", verb);
-	if (needs_room(verb) && a->s->node->disk_full)
+	if (needs_room(verb) && (is_custody(verb) ? n->disk_out : n->disk_full))
 		return ask_problem(a, PROBLEM_DISK_FULL,
 			"the store is nearly full (%llu of %llu MiB used, %llu MiB free on the "
 			"disk)",
@@ -136,20 +159,11 @@ static int check_words(struct ask *a)
 		"worker, role and purpose have at most %d bytes each", WORD_MAX);
 }
 
-/* Nearly full is a state, not an error path: own work is refused before LMDB would. */
-static void look_at_disk(struct node *n, const struct host_figures *f)
-{
-	if (f && f->store_map_bytes)
-		n->disk_full = f->store_bytes > f->store_map_bytes / 100 * 95 ||
-			       f->disk_free_bytes < (uint64_t)32 << 20;
-}
-
 int ask_step(struct step *s)
 {
 	struct ask a = { .s = s };
 	int r;
 
-	look_at_disk(s->node, s->event->figures);
 	r = wire_request_decode(s->event->bytes, s->arena, &a.q);
 	if (r < 0)
 		return err_up(r);

@@ -23,6 +23,8 @@ struct ask {
 int ask_problem(struct ask *a, enum problem problem, const char *fmt, ...) PRINTF(3, 4);
 /* Send what .reply has as one of several. Keeps nothing of it but the id. */
 MUST_USE int ask_more(struct ask *a);
+/* What was made; .ref NULL: nothing with a place of its own. */
+MUST_USE int ask_made(struct ask *a, const struct id *record, const struct ref *ref);
 /* The record that .q names: 0, PROBLEM_RECORD_UNKNOWN, PROBLEM_RECORD_MANY, PROBLEM_ARGUMENT.
  */
 MUST_USE int ask_record(struct ask *a, struct id *ret);

@@ -42,22 +42,6 @@ static const char *decline_name(uint32_t code)
 /* Verbs -------------------------------------------------------------------------------------
  */
 
-static int made(struct ask *a, const struct id *record, const struct ref *ref)
-{
-	struct arena *arena = a->s->arena;
-	char hex[HASH_TEXT_LEN], author[ID_TEXT_LEN], incarnation[ID_TEXT_LEN];
-
-	a->reply.has_made = true;
-	a->reply.made_dry_run = a->q.dry_run;
-	a->reply.made_record = text_of_id(arena, record);
-	if (a->q.dry_run)
-		return 0;
-	a->reply.made_place = arena_text(arena, "%s/%s/%llu", id_text(&ref->at.author, author),
-		id_text(&ref->at.incarnation, incarnation), (unsigned long long)ref->at.seq);
-	a->reply.made_change = arena_text(arena, "%s", hex_text(ref->change.b, HASH_LEN, hex));
-	return a->reply.made_change ? 0 : err_new(-ENOMEM);
-}
-
 int ask_move_offer(struct ask *a)
 {
 	struct id record, to;
@@ -76,7 +60,7 @@ int ask_move_offer(struct ask *a)
 		return ask_problem(
 			a, PROBLEM_ARGUMENT, "%u is not a reason for an offer", a->q.code);
 	r = move_offer(a->s, &record, &to, a->q.code, a->q.text, &a->q, &ref);
-	return r ? r : made(a, &record, &ref);
+	return r ? r : ask_made(a, &record, &ref);
 }
 
 int ask_move_accept(struct ask *a)
@@ -92,7 +76,7 @@ int ask_move_accept(struct ask *a)
 		return ask_problem(a, PROBLEM_ARGUMENT,
 			"name the worker who takes the child up (one worker entry)");
 	r = move_accept(a->s, &record, &a->q, &ref);
-	return r ? r : made(a, &record, &ref);
+	return r ? r : ask_made(a, &record, &ref);
 }
 
 int ask_move_decline(struct ask *a)
@@ -107,7 +91,7 @@ int ask_move_decline(struct ask *a)
 		return ask_problem(
 			a, PROBLEM_ARGUMENT, "%u is not a code for a refusal", a->q.code);
 	r = move_decline(a->s, &record, a->q.code, &a->q, &ref);
-	return r ? r : made(a, &record, &ref);
+	return r ? r : ask_made(a, &record, &ref);
 }
 
 int ask_move_withdraw(struct ask *a)
@@ -118,7 +102,7 @@ int ask_move_withdraw(struct ask *a)
 
 	if (!r)
 		r = move_withdraw(a->s, &record, &a->q, &ref);
-	return r ? r : made(a, &record, &ref);
+	return r ? r : ask_made(a, &record, &ref);
 }
 
 /* Views -------------------------------------------------------------------------------------

@@ -109,22 +109,6 @@ static int may_write(struct ask *a, const struct id *record)
 				    : "this region is not in the record's circle any more");
 }
 
-static int made(struct ask *a, const struct id *record, const struct ref *ref)
-{
-	struct arena *ar = a->s->arena;
-	char author[ID_TEXT_LEN], incarnation[ID_TEXT_LEN], hex[HASH_TEXT_LEN];
-
-	a->reply.has_made = true;
-	a->reply.made_dry_run = a->q.dry_run;
-	a->reply.made_record = text_of_id(ar, record);
-	if (a->q.dry_run || !ref)
-		return 0;
-	a->reply.made_place = arena_text(ar, "%s/%s/%llu", id_text(&ref->at.author, author),
-		id_text(&ref->at.incarnation, incarnation), (unsigned long long)ref->at.seq);
-	a->reply.made_change = arena_text(ar, "%s", hex_text(ref->change.b, HASH_LEN, hex));
-	return a->reply.made_change ? 0 : err_new(-ENOMEM);
-}
-
 int ask_append(struct ask *a)
 {
 	struct id record;
@@ -144,7 +128,7 @@ int ask_append(struct ask *a)
 			return r;
 	}
 	if (a->q.dry_run)
-		return made(a, &record, NULL);
+		return ask_made(a, &record, NULL);
 	r = append_entries(a, &record, a->q.entries, a->q.n_entries, NULL, &ref, &changes);
 	for (size_t i = 0; i < a->q.n_entries && !r; i++)
 		if (a->q.entries[i].has_alias)
@@ -155,7 +139,7 @@ int ask_append(struct ask *a)
 					    .record = record,
 					    .n = a->q.n_entries,
 					    .text = "entries" });
-	return r ? r : made(a, &record, &ref);
+	return r ? r : ask_made(a, &record, &ref);
 }
 
 int ask_record_new(struct ask *a)
@@ -185,13 +169,13 @@ int ask_record_new(struct ask *a)
 				text_of_id(a->s->arena, &record));
 	}
 	if (a->q.dry_run)
-		return made(a, &record, NULL);
+		return ask_made(a, &record, NULL);
 	names[0] = text_of_span(a->s->arena, authority);
 	names[1] = text_of_span(a->s->arena, child);
 	if (text.len && (!names[0] || !names[1]))
 		return err_new(-ENOMEM);
 	r = record_new(a->s, names[0], names[1], &record);
-	return r ? err_up(r) : made(a, &record, NULL);
+	return r ? err_up(r) : ask_made(a, &record, NULL);
 }
 
 /* Returns -----------------------------------------------------------------------------------

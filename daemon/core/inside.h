@@ -176,7 +176,7 @@ struct node {
 	struct id forgotten;
 
 	uint64_t forks;
-	bool disk_full; /* as the host's last figures say */
+	bool disk_full, disk_out; /* as the host's last figures say; out: for custody, too */
 
 	/* Records that this step touched: settled and told once, at its end. */
 	struct id *touched;

@@ -350,6 +350,18 @@ static void client_gone(struct node *n, uint64_t client)
 	follow_gone(n, client);
 }
 
+/* Nearly full is a state, not an error path: others' changes and own notes are refused before
+ * LMDB would, custody last. */
+static void look_at_disk(struct node *n, const struct host_figures *f)
+{
+	if (!f || !f->store_map_bytes)
+		return;
+	n->disk_full = f->store_bytes > f->store_map_bytes / 100 * 95 ||
+		       f->disk_free_bytes < (uint64_t)32 << 20;
+	n->disk_out = f->store_bytes > f->store_map_bytes / 100 * 99 ||
+		      f->disk_free_bytes < (uint64_t)8 << 20;
+}
+
 static int take_event(struct step *s)
 {
 	struct node *n = s->node;
@@ -391,6 +403,7 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 		.crypto = n->crypto };
 	int r;
 
+	look_at_disk(n, e->figures);
 	n->touched = NULL;
 	n->n_touched = n->room_touched = 0;
 	for (size_t i = 0; i < n->n_peers && out->n == 0; i++)
@@ -474,6 +487,17 @@ static int load_identity(struct step *s, struct why *why)
 	return 0;
 }
 
+static int count_forks(struct step *s)
+{
+	struct scan scan;
+	int r;
+
+	scan_init(&scan, TABLE_FORK, (struct span){ 0 });
+	while ((r = scan_next(&scan, s->view)) == 0)
+		s->node->forks++;
+	return r < 0 ? err_up(r) : 0;
+}
+
 static int load_peers(struct step *s)
 {
 	struct id regions[PEERS_MAX];
@@ -521,6 +545,8 @@ int node_new(struct crypto *c, const struct node_keys *keys, const struct node_o
 	r = load_identity(&s, why);
 	if (!r)
 		r = load_peers(&s);
+	if (!r)
+		r = count_forks(&s);
 	if (!r)
 		r = forget_find(n, v);
 	arena_done(&arena);

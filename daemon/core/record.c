@@ -25,6 +25,8 @@ int record_count(struct step *s, const struct id *record, size_t more)
 		return err_up(r);
 	if (r == ROW_NONE) {
 		row.since_ms = s->event->wall_ms;
+		/* One that comes is wanted until all of it is here: no fold before. */
+		row.wanted = !more;
 		r = node_counts(s, 1, 0, NULL);
 		if (r)
 			return err_up(r);

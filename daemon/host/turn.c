@@ -50,12 +50,11 @@ int turn_step(struct host *h, struct event *e)
 	struct turn *t = &h->turn;
 	int r = t->open ? 0 : begin(h);
 
-	if (r == 0 && e->kind == EVENT_ASK) {
+	if (r == 0)
+		r = host_count(h);
+	if (r == 0 && e->kind == EVENT_ASK)
 		r = keep(t, e);
-		if (r == 0)
-			r = host_count(h);
-		e->figures = &h->figures;
-	}
+	e->figures = &h->figures;
 	if (r < 0)
 		return err_up(r);
 	if (t->failed)

@@ -58,9 +58,8 @@ struct event {
 	struct pubkey curve_key;
 	struct span bytes;
 	const char *text;
-	const char *user; /* who asks: "uid 1000 (jo)" */
-	const struct host_figures
-		*figures; /* EVENT_ASK: what only the host knows, for status */
+	const char *user;                   /* who asks: "uid 1000 (jo)" */
+	const struct host_figures *figures; /* may be NULL: what only the host knows */
 };
 
 struct host_figures {

@@ -20,12 +20,12 @@ tells
 	   5.245 south shows R1 custodian=north, custody=offered to us by north, role=writer, changes=241, entries=240, conflicts=0
 	  10.245 south loses north: timed out
 	  10.245 north loses south: timed out
-	  10.796 south dials north
-	  10.816 south loses north: no answer
-	  11.923 south dials north
-	  11.943 south loses north: no answer
-	  14.399 south dials north
-	  14.419 south loses north: no answer
+	  10.849 south dials north
+	  10.869 south loses north: no answer
+	  11.910 south dials north
+	  11.930 south loses north: no answer
+	  14.370 south dials north
+	  14.390 south loses north: no answer
 end
 heal north south
 wait 60s
@@ -34,13 +34,13 @@ accept south R1 "Jo"
 wait 5s
 show south R1
 tells
-	  18.542 south dials north
-	  18.562 south greets north
-	  18.572 north greets south
-	  18.592 north stores R1 south 1
-	  18.634 south stores R1 north 63
-	  18.634 south has R1 north 304
-	  18.634 south completes R1 302
+	  18.770 south dials north
+	  18.790 south greets north
+	  18.800 north greets south
+	  18.820 north stores R1 south 1
+	  18.862 south stores R1 north 63
+	  18.862 south has R1 north 304
+	  18.862 south completes R1 302
 	  75.245 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=304, entries=301, conflicts=0
 	  75.245 south accepts R1 north
 	  75.256 north stores R1 south 2
