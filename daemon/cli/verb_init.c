@@ -66,8 +66,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 static void unmake(struct init *i)
 {
 	while (i->n_made > 0)
-		(void)nftw(
-			i->made[--i->n_made], remove_one, 8, FTW_DEPTH | FTW_PHYS);
+		(void)nftw(i->made[--i->n_made], remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void made(struct init *i, const char *path)

@@ -337,6 +337,15 @@ MUST_USE int forget_begin(struct step *s, struct peer *p);
 /* The row of a region that becomes a peer, perhaps again. */
 MUST_USE int forget_resume(struct step *s, const struct id *region, struct peer_row *ret);
 
+/* session.c ------------------------------------------------------------------------------ */
+#define LABEL_HELLO SPAN_LIT("kith/hello/1\0")
+MUST_USE int session_greet(struct step *s, struct peer *p, const struct pubkey *their_curve);
+/* key(small) || key(large) from both HELLOs and both ephemerals (P8.4). 0, CRYPTO_E_BAD. */
+MUST_USE int session_agree(
+	struct step *s, struct peer *p, const struct hello *h, struct span hello);
+/* The next frame of the peer, in the arena. 0, CRYPTO_E_BAD. */
+MUST_USE int session_open(struct step *s, struct peer *p, struct span sealed, struct span *ret);
+
 /* peer.c ----------------------------------------------------------------------------------- */
 struct peer *peer_find(struct node *n, const struct id *region);
 MUST_USE int peer_load(struct step *s, const struct id *region);
@@ -348,6 +357,8 @@ MUST_USE int peer_link_down(struct step *s);
 MUST_USE int peer_frame(struct step *s);
 MUST_USE int peer_save(struct step *s, struct peer *p);
 msec peer_due(const struct peer *p);
+/* End its link, saying why. */
+MUST_USE int peer_drop(struct step *s, struct peer *p, const char *problem);
 /* A verdict about what it sent: told, remembered, and the link ended when .drop. */
 MUST_USE int peer_refuse(struct step *s, struct peer *p, const struct id *record,
 	enum verdict verdict, bool drop);

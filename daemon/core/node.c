@@ -298,7 +298,7 @@ static int link_ready(struct step *s)
 	n->link_key = s->event->curve_key;
 	n->listening[0] = '\0';
 	if (s->event->text)
-		strncpy(n->listening, s->event->text, sizeof(n->listening) - 1);
+		snprintf(n->listening, sizeof(n->listening), "%s", s->event->text);
 	r = peer_announce(s);
 	for (size_t i = 0; i < n->n_peers && !r; i++)
 		r = peer_tick(s, n->peers[i]);

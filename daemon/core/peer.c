@@ -13,16 +13,14 @@
 
 #include "daemon/core/inside.h"
 
-#define DIAL_MIN    500   /* the first pause; doubles per failure */
-#define DIAL_MAX    60000 /* and no longer than this */
-#define DIAL_WAIT   20000 /* kith-link answers well before */
-#define GREET_WAIT  10000 /* a peer that is slower than this is not there */
-#define POLL        60000 /* (P7.5) */
-#define LABEL_HELLO SPAN_LIT("kith/hello/1\0")
-#define FRAME_HEAD  8      /* what a Frame adds to what it carries, at most */
-#define FORGIVEN    2      /* offences that cost no more than the link */
-#define SHUT_MAX    600000 /* the longest time that a peer is kept out */
-#define QUIET       600000 /* in session without offence: all is forgotten */
+#define DIAL_MIN   500    /* the first pause; doubles per failure */
+#define DIAL_MAX   60000  /* and no longer than this */
+#define DIAL_WAIT  20000  /* kith-link answers well before */
+#define GREET_WAIT 10000  /* a peer that is slower than this is not there */
+#define POLL       60000  /* (P7.5) */
+#define FORGIVEN   2      /* offences that cost no more than the link */
+#define SHUT_MAX   600000 /* the longest time that a peer is kept out */
+#define QUIET      600000 /* in session without offence: all is forgotten */
 
 struct peer *peer_find(struct node *n, const struct id *region)
 {
@@ -140,7 +138,7 @@ static int fail(struct step *s, struct peer *p, const char *problem)
 	return 0;
 }
 
-static int drop(struct step *s, struct peer *p, const char *problem)
+int peer_drop(struct step *s, struct peer *p, const char *problem)
 {
 	struct link_frame f = { .kind = LINK_DROP,
 		.link = p->link,
@@ -170,7 +168,7 @@ int peer_refuse(struct step *s, struct peer *p, const struct id *record, enum ve
 	if (!drop_it)
 		return 0;
 	offend(s, p);
-	return drop(s, p, name);
+	return peer_drop(s, p, name);
 }
 
 int peer_load(struct step *s, const struct id *region)
@@ -269,9 +267,9 @@ int peer_tick(struct step *s, struct peer *p)
 		p->due = MSEC_NEVER;
 		return 0;
 	case PEER_DIALLING:
-		return drop(s, p, "no answer to the dial");
+		return peer_drop(s, p, "no answer to the dial");
 	case PEER_GREETING:
-		return drop(s, p, "linked, and said no HELLO");
+		return peer_drop(s, p, "linked, and said no HELLO");
 	case PEER_LIVE:
 		if (s->event->now < p->due)
 			return 0; /* a want is due: the pump sees to it */
@@ -286,57 +284,6 @@ int peer_tick(struct step *s, struct peer *p)
 
 /* HELLO -------------------------------------------------------------------------------------
  */
-
-static int send_frame(struct step *s, struct peer *p, const struct frame *f)
-{
-	struct link_frame l = { .kind = LINK_SEND, .link = p->link };
-	int r = wire_frame_encode(f, s->arena, &l.frame);
-
-	return r ? err_odd(r) : node_link(s, ACTION_LINK_SEND, &l);
-}
-
-static int greet(struct step *s, struct peer *p, const struct pubkey *their_curve)
-{
-	struct node *n = s->node;
-	struct frame f = { .is_hello = true };
-	struct cursor_row cursor;
-	struct hello h = { .wire_min = WIRE_VERSION,
-		.wire_max = WIRE_VERSION,
-		.from = n->region,
-		.to = p->region,
-		.incarnation = n->incarnation,
-		.boot_nonce = n->boot_nonce,
-		.curve_from = n->link_key,
-		.curve_to = *their_curve,
-		.software = {
-			(const uint8_t *)n->options.software, strlen(n->options.software) } };
-	struct sig sig;
-	int r;
-
-	r = region_bundle(s->view, s->arena, &h.bundle);
-	if (!r)
-		r = crypto_dh_keypair(s->crypto, &p->ephemeral, &h.ephemeral);
-	if (r)
-		return err_odd(r);
-	r = cursor_get(s->view, &p->region, &cursor);
-	if (r < 0)
-		return err_up(r);
-	if (r == 0) {
-		h.has_last_seen = true;
-		h.last_seen.incarnation = cursor.incarnation;
-		h.last_seen.feed = cursor.n;
-		h.last_seen.running = cursor.running;
-	}
-	r = wire_hello_encode(&h, s->arena, &f.hello.bytes);
-	if (!r)
-		r = crypto_sign(s->crypto, &n->keys->sign, LABEL_HELLO, f.hello.bytes, &sig);
-	if (!r)
-		r = crypto_hash(s->crypto, &f.hello.bytes, 1, &p->hello_sent);
-	if (r)
-		return err_odd(r);
-	f.hello.signature = SPAN_OF(sig);
-	return send_frame(s, p, &f);
-}
 
 static bool knows_curve(const struct peer *p, const struct pubkey *key)
 {
@@ -374,7 +321,7 @@ int peer_link_up(struct step *s)
 	}
 	p->link = e->link;
 	move(p, PEER_GREETING, e->now + GREET_WAIT);
-	return greet(s, p, &e->curve_key);
+	return session_greet(s, p, &e->curve_key);
 }
 
 int peer_link_down(struct step *s)
@@ -405,37 +352,6 @@ static bool judge_hello(
 	else
 		return true;
 	return false;
-}
-
-/* key(small) || key(large) from both HELLOs and both ephemerals (P8.4). 0, CRYPTO_E_BAD. */
-static int agree(struct step *s, struct peer *p, const struct hello *h, struct span hello)
-{
-	CLEANUP(secret_done) struct secret shared = { 0 };
-	struct node *n = s->node;
-	bool small = id_order(&n->region, &p->region) < 0;
-	struct hash theirs;
-	uint8_t info[128], keys[2 * KEY_LEN];
-	struct writer w = writer_of(info, sizeof(info));
-	int r;
-
-	r = crypto_dh(s->crypto, &p->ephemeral, &h->ephemeral, &shared);
-	if (r)
-		return r;
-	r = crypto_hash(s->crypto, &hello, 1, &theirs);
-	if (r)
-		return err_odd(r);
-	put_span(&w, SPAN_LIT("kith/session/1\0"));
-	put_bytes(&w, small ? p->hello_sent.b : theirs.b, HASH_LEN);
-	put_bytes(&w, small ? theirs.b : p->hello_sent.b, HASH_LEN);
-	r = crypto_hkdf(s->crypto, (struct span){ 0 }, SPAN_OF(shared), writer_span(&w), keys,
-		sizeof(keys));
-	if (r)
-		return err_odd(r);
-	memcpy(p->key_out.b, keys + (small ? 0 : KEY_LEN), KEY_LEN);
-	memcpy(p->key_in.b, keys + (small ? KEY_LEN : 0), KEY_LEN);
-	memset(keys, 0, sizeof(keys));
-	secret_done(&p->ephemeral);
-	return 0;
 }
 
 static int go_live(struct step *s, struct peer *p, const struct hello *h)
@@ -485,7 +401,7 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 	memcpy(sig.b, sh->signature.at, SIG_LEN);
 	r = crypto_verify(s->crypto, &key, LABEL_HELLO, sh->bytes, &sig);
 	if (!r)
-		r = agree(s, p, &h, sh->bytes);
+		r = session_agree(s, p, &h, sh->bytes);
 	if (r)
 		return r < 0 ? err_up(r)
 			     : peer_refuse(s, p, NULL, VERDICT_HELLO_SIGNATURE, true);
@@ -502,43 +418,13 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 /* Sealed messages
  * ------------------------------------------------------------------------------ */
 
-static void nonce_of(uint64_t count, uint8_t into[12])
-{
-	struct writer w = writer_of(into, 12);
-
-	put_u32(&w, 0);
-	put_u64(&w, count);
-}
-
-int peer_send(struct step *s, struct peer *p, const struct message *m)
-{
-	struct frame f = { 0 };
-	struct span plain;
-	uint8_t nonce[12], *boxed;
-	int r = wire_message_encode(m, s->arena, &plain);
-
-	if (r)
-		return err_odd(r);
-	if (plain.len + SEAL_TAG_LEN + FRAME_HEAD > FRAME_MAX)
-		return drop(s, p, "what it asks for does not fit into a message");
-	boxed = arena_alloc(s->arena, plain.len + SEAL_TAG_LEN);
-	if (!boxed)
-		return err_new(-ENOMEM);
-	nonce_of(p->count_out++, nonce);
-	r = crypto_box(s->crypto, &p->key_out, nonce, (struct span){ 0 }, plain, boxed);
-	if (r)
-		return err_odd(r);
-	f.sealed = (struct span){ boxed, plain.len + SEAL_TAG_LEN };
-	return send_frame(s, p, &f);
-}
-
 static int take_message(struct step *s, struct peer *p, const struct message *m, size_t bytes)
 {
 	switch (m->kind) {
 	case MSG_ERROR:
-		return drop(s, p, "the peer reported an error");
+		return peer_drop(s, p, "the peer reported an error");
 	case MSG_BYE:
-		return drop(s, p, "the peer said goodbye");
+		return peer_drop(s, p, "the peer said goodbye");
 	case MSG_DOORBELL:
 		p->asking = false;
 		return feed_ask(s, p);
@@ -561,26 +447,17 @@ static int take_message(struct step *s, struct peer *p, const struct message *m,
 static int take_sealed(struct step *s, struct peer *p, struct span sealed)
 {
 	struct message m;
-	uint8_t nonce[12], *plain;
-	int r;
+	struct span plain;
+	int r = session_open(s, p, sealed, &plain);
 
-	if (sealed.len < SEAL_TAG_LEN)
-		return peer_refuse(s, p, NULL, VERDICT_FRAME_MALFORMED, true);
-	plain = arena_alloc(s->arena, sealed.len);
-	if (!plain)
-		return err_new(-ENOMEM);
-	nonce_of(p->count_in, nonce);
-	r = crypto_unbox(s->crypto, &p->key_in, nonce, (struct span){ 0 }, sealed, plain);
 	if (r)
 		return r < 0 ? err_up(r) : peer_refuse(s, p, NULL, VERDICT_FRAME_SEALED, true);
-	p->count_in++;
 	p->last_heard_ms = s->event->wall_ms;
-	r = wire_message_decode(
-		(struct span){ plain, sealed.len - SEAL_TAG_LEN }, s->arena, &m);
+	r = wire_message_decode(plain, s->arena, &m);
 	if (r)
 		return r < 0 ? err_up(r)
 			     : peer_refuse(s, p, NULL, VERDICT_MESSAGE_MALFORMED, true);
-	return take_message(s, p, &m, sealed.len - SEAL_TAG_LEN);
+	return take_message(s, p, &m, plain.len);
 }
 
 int peer_frame(struct step *s)

@@ -4,9 +4,18 @@
 /*
  * A few regions to test the core with: real nodes over real stores, seeded chance, and a pump
  * that carries frames between them at once. Links come up when dialled unless they are cut. A
- * test may say a message as a peer would that has gone bad: fix_say(). Include it behind
- * cmocka.h. Stories of more than a few messages belong into tests/sim.
+ * test may say a message as a peer would that has gone bad: fix_say(). Stories of
+ * more than a few messages belong into tests/sim.
+ *
+ * long: one fixture for all tests of the core; half of it is how a bad peer says things.
  */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include <ftw.h>
 #include <stdio.h>

@@ -6,6 +6,13 @@
  * that every test about the store wants. Include it behind cmocka.h.
  */
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
