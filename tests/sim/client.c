@@ -107,23 +107,11 @@ static struct span encode(const struct ctl_request *q, struct arena *arena)
 	return bytes;
 }
 
-static struct event event_of(const struct region *r, struct span bytes)
+static struct event event_of(struct span bytes)
 {
-	static const struct host_figures figures[] = {
-		{ .store_map_bytes = 1 << 28,
-			.disk_free_bytes = UINT64_C(1) << 40,
-			.link_connected = true },
-		{ .store_map_bytes = 1 << 28,
-			.store_bytes = 1 << 28,
-			.disk_free_bytes = UINT64_C(1) << 40,
-			.link_connected = true },
+	return (struct event){
+		.kind = EVENT_ASK, .client = CLIENT, .user = "uid 1000 (ann)", .bytes = bytes
 	};
-
-	return (struct event){ .kind = EVENT_ASK,
-		.client = CLIENT,
-		.user = "uid 1000 (ann)",
-		.figures = &figures[r->full],
-		.bytes = bytes };
 }
 
 void client_ask(struct region *r, const struct ctl_request *q, struct answer *ret)
@@ -137,7 +125,7 @@ void client_ask(struct region *r, const struct ctl_request *q, struct answer *re
 	if (r->busy > r->world->now && !world_run(r->world, r->busy))
 		return;
 	arena_init(&arena, 0);
-	again = e = event_of(r, encode(q, &arena));
+	again = e = event_of(encode(q, &arena));
 	again.client = AGAIN;
 	r->twice = false;
 	if (q->verb == VERB_PEER_ADD)
@@ -164,7 +152,7 @@ void client_judge(
 
 	arena_init(&arena, 0);
 	must(node_new(r->world->judge, &r->keys, &o, v, &node, &why));
-	e = event_of(r, encode(&q, &arena));
+	e = event_of(encode(&q, &arena));
 	e.now = r->world->now;
 	e.wall_ms = EPOCH_MS + e.now;
 	must(node_step(node, &e, v, &out));

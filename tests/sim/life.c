@@ -433,7 +433,7 @@ static void live_drawn(struct life *l)
 	draw_course(l, end);
 }
 
-/* Everything heals, and those who read the disk's figures only when asked are asked. */
+/* Everything heals, and nobody asks for anything: what is left to do is done by itself. */
 static void rest(struct life *l)
 {
 	struct world *w = &l->world;
@@ -445,7 +445,6 @@ static void rest(struct life *l)
 		r->full = r->twice = false;
 		r->disk_ms = 0;
 		r->starve = 0;
-		client_list(r);
 	}
 	net_heal(w);
 	if (!w->broken)

@@ -95,6 +95,20 @@ static void speak(struct region *r, const struct actions *out, bool dirty)
 	r->late = 0;
 }
 
+static const struct host_figures *figures_of(const struct region *r)
+{
+	static const struct host_figures roomy = { .store_map_bytes = 1 << 28,
+		.disk_free_bytes = UINT64_C(1) << 40,
+		.link_connected = true };
+	static const struct host_figures full = { .store_map_bytes = 1 << 28,
+		.store_bytes = 1 << 28,
+		.disk_free_bytes = UINT64_C(1) << 40,
+		.link_connected = true };
+
+	/* Not always seen before a write meets it: figures are some time old. */
+	return r->full && r->room % 2 ? &full : &roomy;
+}
+
 /* One event. Its n-th allocation fails when it is so ordered; nothing may come of that but a
  * broken turn. */
 static enum outcome step(struct region *r, const struct event *event, const struct view *view,
@@ -109,6 +123,7 @@ static enum outcome step(struct region *r, const struct event *event, const stru
 
 	e.now = w->now;
 	e.wall_ms = (uint64_t)((int64_t)(EPOCH_MS + w->now) + r->skew_ms);
+	e.figures = figures_of(r);
 	if (r->starve)
 		alloc_fail_at(r->starve);
 	rc = node_step(r->node, &e, view, out);
