@@ -225,6 +225,7 @@ int verb_record_list(struct cli *c);
 int verb_record_show(struct cli *c);
 int verb_record_timeline(struct cli *c);
 int verb_record_new(struct cli *c);
+int verb_record_alias(struct cli *c);
 int verb_record_append(struct cli *c);
 int verb_record_export(struct cli *c);
 int verb_circle(struct cli *c);

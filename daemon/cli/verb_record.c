@@ -250,25 +250,35 @@ int verb_record_timeline(struct cli *c)
 	return rc != 0 ? rc : show_seen(c, reply);
 }
 
+/* --authority and --child, both of them: the authority's code in *ret. */
+static int alias_given(const struct cli *c, const char **ret)
+{
+	const struct care_authority *authority;
+
+	if (args_need(c, OPT_AUTHORITY) != 0 || args_need(c, OPT_CHILD) != 0)
+		return CLI_USAGE;
+	authority = care_authority_find(span_of(c->given[OPT_AUTHORITY]));
+	if (!authority)
+		return cli_say(CLI_USAGE,
+			"\"%s\" is no local authority; give its DfE code, GSS code or name",
+			c->given[OPT_AUTHORITY]);
+	*ret = authority->code;
+
+	return 0;
+}
+
 int verb_record_new(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);
 	json_t *reply CLEANUP(json_drop) = NULL;
-	const char *alias;
+	const char *alias, *authority;
 	int rc;
 
 	if (cli_has(c, OPT_AUTHORITY) || cli_has(c, OPT_CHILD)) {
-		const struct care_authority *authority;
-
-		if (args_need(c, OPT_AUTHORITY) != 0 || args_need(c, OPT_CHILD) != 0)
-			return CLI_USAGE;
-		authority = care_authority_find(span_of(c->given[OPT_AUTHORITY]));
-		if (!authority)
-			return cli_say(CLI_USAGE,
-				"\"%s\" is no local authority; give its DfE code, GSS "
-				"code or name",
-				c->given[OPT_AUTHORITY]);
-		alias = arena_text(&c->arena, "%s/%s", authority->code, c->given[OPT_CHILD]);
+		rc = alias_given(c, &authority);
+		if (rc != 0)
+			return rc;
+		alias = arena_text(&c->arena, "%s/%s", authority, c->given[OPT_CHILD]);
 		if (!alias)
 			return err_new(-ENOMEM);
 		r.record = span_of(alias);
@@ -468,6 +478,36 @@ int verb_record_append(struct cli *c)
 		return err_new(-ENOMEM);
 
 	return show_json(c, reply, NULL);
+}
+
+int verb_record_alias(struct cli *c)
+{
+	struct ctl_request r = record_request(c);
+	struct entry e = { .kind = ENTRY_ALIAS, .has_effective = true, .has_alias = true };
+	json_t *reply CLEANUP(json_drop) = NULL;
+	const char *authority;
+	int rc = alias_given(c, &authority);
+
+	if (rc == 0)
+		rc = date_given(c, &e.effective);
+	if (rc != 0)
+		return rc;
+	e.alias.authority = span_of(authority);
+	e.alias.child = span_of(c->given[OPT_CHILD]);
+	if (!wire_text_ok(e.alias.child))
+		return cli_say(
+			CLI_USAGE, "the alias is not UTF-8; check the terminal's locale");
+	r.verb = VERB_APPEND;
+	r.entries = &e;
+	r.n_entries = 1;
+	rc = ask(c, &r, NULL, &reply);
+	if (rc != 0)
+		return rc;
+	if (c->json)
+		return show_json(c, reply, NULL);
+
+	return show_made(c, reply,
+		arena_text(&c->arena, "also known as %s/%s", authority, c->given[OPT_CHILD]));
 }
 
 struct export_file {

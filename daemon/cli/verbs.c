@@ -52,6 +52,11 @@ const struct command verbs[] = {
 		"the "
 		"record's own\nid says nothing about the child.",
 		verb_record_new, O(AUTHORITY) | O(CHILD) | O(DRY_RUN), 0, 0 },
+	{ 0, "record alias", "RECORD --authority CODE --child ID",
+		"say under which id an authority knows the child",
+		"The authority's next return then goes on in this record. An id that another "
+		"record has already\nstays with that one.",
+		verb_record_alias, O(AUTHORITY) | O(CHILD) | O(DATE) | O(DRY_RUN), 1, 1 },
 	{ VERB_APPEND, "record append", "RECORD --note TEXT | --notes-from FILE",
 		"add entries to a record",
 		"One note, with a --title if there is one, or a file with one note a line "

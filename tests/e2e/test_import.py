@@ -278,9 +278,7 @@ class AfterAMove(unittest.TestCase):
     def test_the_return_of_the_new_authority_goes_on_in_the_same_record(self):
         record = self.moved('2002')
         # A person at the new region says who that is here: authority 908 calls the child 77.
-        with self.south.client() as c:
-            c.ask(verb='record append', record=record, worker='amina',
-                  entries=[{'kind': 2, 'alias': {'authority': '908', 'child': '77'}}])
+        self.south.ctl('record', 'alias', record, '--authority', '908', '--child', '77')
         got = self.take(self.south, '908', '2026', episode('77', '01/02/2025'))
         self.assertEqual((got['records_new'], got['rows_new']), (0, 1))
         rows = self.entries(self.south, record)
