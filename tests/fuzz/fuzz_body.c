@@ -65,8 +65,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		demand(wire_body_pad(back, &a, &padded) == 0);
 		demand_same(padded, in);
 	}
+	if (size <= BODY_PLAIN_MAX - 4) {
+		demand(wire_body_pad(in, &a, &padded) == 0);
+		demand(wire_body_unpad(padded, &back) == 0);
+		demand_same(back, in);
+	} else {
+		demand(wire_body_pad(in, &a, &padded) == WIRE_E_RANGE);
+	}
 	if (taken(wire_body_decode(in, &a, &b))) {
 		demand(b.n_entries <= 256 && b.n_deps <= 64);
+		for (size_t i = 0; i < b.n_entries; i++)
+			demand(wire_entry_size(&b.entries[i]) >= 2);
 		SETTLES(b, wire_body_decode, wire_body_encode);
 	}
 	struct cover c = { .in = in };

@@ -4,8 +4,10 @@
  * Any text is a configuration or gets a message with its place; nothing of it is kept.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <kith/conf.h>
 
@@ -17,6 +19,23 @@ static void demand(bool claim)
 		abort();
 }
 
+/* A NUL byte can only stand in a file. */
+static void try_file(const uint8_t *data, size_t size)
+{
+	char path[64];
+	struct why why;
+	struct conf c;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/tmp/kith-fuzz-conf-%ld", (long)getpid());
+	f = fopen(path, "wb");
+	demand(f);
+	(void)fwrite(data, 1, size, f);
+	demand(fclose(f) == 0);
+	demand(conf_load(path, &c, &why) == CONF_E_BAD);
+	(void)remove(path);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
@@ -26,6 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!text)
 		return 0;
+	if (size && memchr(data, 0, size))
+		try_file(data, size);
 	memcpy(text, data, size);
 	text[size] = '\0';
 	r = conf_parse("kithd.conf", text, &c, &why);

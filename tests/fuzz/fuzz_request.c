@@ -44,9 +44,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&a, FUZZ_BUDGET);
 	if (taken(wire_request_decode(in, &a, &req))) {
 		demand(wire_text_ok(req.text) && wire_text_ok(req.record));
+		demand(verb_words(req.verb) || !verb_changes(req.verb));
 		SETTLES(req, wire_request_decode, wire_request_encode);
 	}
-	(void)taken(wire_reply_head(in, &a, &head));
+	if (taken(wire_reply_head(in, &a, &head))) {
+		const enum problem p = (enum problem)head.problem;
+
+		demand(!problem_name(p) == !problem_next(p));
+	}
 	struct depth d = { 0 };
 	const struct walker w = { &d, enter, leave, enter, leave, value };
 	if (taken(wire_reply_walk(in, &a, &w)))

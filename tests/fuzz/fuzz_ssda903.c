@@ -35,6 +35,37 @@ static struct hash digest(struct span s)
 	return h;
 }
 
+/* What is a date reads again from either text; what is a rule or a table has a name. */
+static void check_words(const struct care_row *r)
+{
+	const struct care_rule *rules[CARE_RULES_MAX];
+	const size_t n = care_faults_list(r->faults, rules);
+
+	must(care_table_named((struct span){ (const uint8_t *)care_table_name(r->table),
+		     strlen(care_table_name(r->table)) }) == r->table);
+	for (size_t i = 0; i < n; i++)
+		must(care_rule_named((struct span){ (const uint8_t *)rules[i]->code,
+			     strlen(rules[i]->code) }) == rules[i]);
+	for (size_t i = 0; i < r->n_cells; i++) {
+		struct care_date d, again;
+		char text[CARE_DATE_TEXT];
+
+		(void)!care_date_parse_iso(r->cells[i].value, &d);
+		if (care_date_parse(r->cells[i].value, r->year, &d) != 0)
+			continue;
+		care_date_text(d, text);
+		must(care_date_parse((struct span){ (const uint8_t *)text, strlen(text) }, 0,
+			     &again) == 0);
+		must(again.day == d.day && again.precision == d.precision);
+		if (d.precision == CARE_DATE_UNKNOWN)
+			continue;
+		care_date_iso(d, text);
+		must(care_date_parse_iso((struct span){ (const uint8_t *)text, strlen(text) },
+			     &again) == 0);
+		must(again.day == d.day && again.precision == d.precision);
+	}
+}
+
 static void check_row(struct arena *a, const struct care_row *r)
 {
 	struct care_row again;
@@ -44,6 +75,7 @@ static void check_row(struct arena *a, const struct care_row *r)
 
 	care_row_init(&again, r->table, r->cells, r->n_cells, r->authority, r->year);
 	must((again.faults & ~r->faults) == 0);
+	check_words(r);
 	if (care_row_key(r, a, &one) != 0 || care_row_key(&again, a, &two) != 0)
 		return;
 	must(one.len == two.len && memcmp(one.at, two.at, one.len) == 0);

@@ -183,7 +183,95 @@ def requests(entries, row, bundle):
         seen=K.Seen(notes=["south-west not heard for 3 days"])))
 
 
+# The acts of hostile.c. No bit: the hostile peer; OTHER: the other one; STRANGER as an author; t: a record.
+OTHER, STRANGER = 0x10, 0x20
+GREET, LIE_GREET, SAY, WRITE, FEED, ANSWER, ASK, REQUEST, LINK, RAW, RAW_SEALED, RAW_ASK, STATE = (
+    0, 1, 2, 3, 4, 6, 8, 9, 11, 12, 13, 14, 15)
+(GENESIS, CIRCLE, OFFER, WITHDRAW, ACCEPT, DECLINE, STAND_DOWN, RELEASE, KEY_EPOCH, CLOSE, ERASURE,
+ UNKNOWN) = range(12)
+
+
+def t(record):
+    return record << 6
+
+
+def feed_run(record, author=0, first=0, who=0, count=0):
+    """One run of an author's kept changes from number .first on, all or .count of them."""
+    return [FEED | who, 0, record << 1 | author << 3, first, count, 0]
+
+
+def want(record, who=0):
+    """A BACKFILL, and the answer to the GET that follows."""
+    return [FEED | who, 0, 1, record, 0, ANSWER | who, 0, 0]
+
+
+def nodes():
+    greet = [GREET, GREET | OTHER]
+    time = [STATE, 6]
+    words = [0] * 12
+    cases = {
+        "greet": greet + time,
+        "accept": greet + [SAY | t(0), ACCEPT, 0, 0] + feed_run(0) + time + [ASK, 0, 3],
+        "decline": greet + [SAY | t(0), DECLINE, 0, 0, 4] + feed_run(0) + time,
+        "accepted-here": greet + [REQUEST, 12, 1, 0, 0, 0] + time + [SAY | t(1), RELEASE, 0, 0, 0]
+        + feed_run(1, first=5) + [REQUEST, 6, 1, 0, 0, 0],
+        "released": greet + [REQUEST, 12, 1, 0, 0, 0, ASK, 0, 3, SAY | t(1), RELEASE, 0, 0, 0]
+        + feed_run(1, first=5) + [REQUEST, 5, 1, 0, 0, 0, REQUEST, 18, 1, 0, 0, 0],
+        "withdrawn": greet + [SAY | t(1), WITHDRAW, 0, 0] + feed_run(1, first=5) + time,
+        "withdrawn-accepted": greet + [REQUEST, 12, 1, 0, 0, 0, SAY | t(1), WITHDRAW, 0, 0]
+        + feed_run(1, first=5) + time,
+        "wanted": greet + want(3) + [REQUEST, 5, 3, 0, 0, 0],
+        "wanted-of-other": greet + want(3, OTHER),
+        "circle": greet + [SAY | t(1), CIRCLE, 0, 0, 2, 1, 1, 0, 0, 2, 0, 0, 1, 1, 0, 2]
+        + feed_run(1, first=5),
+        "removed": greet + [SAY | t(1), CIRCLE, 0, 0, 0, 1, 0, 3] + feed_run(1, first=5) + time,
+        "rekeyed": greet + [SAY | t(1), KEY_EPOCH, 0, 0] + feed_run(1, first=5) + want(1),
+        "closed": greet + [SAY | t(1), CLOSE, 0, 0, SAY | t(1), ERASURE, 0, 0] + feed_run(1, first=5),
+        "newer": greet + [SAY | t(1), UNKNOWN, 0, 6] + feed_run(1, first=5),
+        "forked": greet + [WRITE | t(1), 0, 10, 0, 0, 0, WRITE | t(1), 0, 0, 0, 0, 1]
+        + feed_run(1, first=5, count=1) + feed_run(1, first=6),
+        "forked-behind": greet + [WRITE | t(1), 0, 10, 0, 0, 0] + [WRITE | t(1), 0, 0, 0, 0, 1] * 3
+        + feed_run(1, first=6) + feed_run(1, first=5, count=1) + want(1),
+        "notes": greet + [WRITE | t(1), 4, 0, 0, 1, 2, 0, 1, 97, 0x30, 0, 0, 1, 12, 2]
+        + feed_run(1, first=5) + [REQUEST, 6, 1, 0, 0, 0],
+        "stranger": greet + [WRITE | STRANGER | t(2), 0, 0, 0, 0, 0] + feed_run(2, author=2),
+        "withdraw-ours": greet + [REQUEST, 14, 0, 0, 0, 0, SAY | t(0), ACCEPT, 0, 0] + feed_run(0) + time,
+        "cards": greet + [STATE, 0xe0, LINK, 0, GREET, STATE, 0xe8, LINK, 0, GREET, LIE_GREET, 7],
+        "links": [LINK, 3, LINK, 1, LINK, 2, LINK, 3] + time + greet + [LINK, 2, STATE, 0x90] + greet,
+        "raw": greet + [RAW, 4, 10, 2, 1, 2, RAW_SEALED, 2, 0x1a, 0, RAW_ASK, 4, 8, 1, 0x10, 1],
+        "asked": greet + [ASK, 0, 3, ASK, 1, 3, ASK, 0, 2, ASK, 0, 5, 7, ASK, 0, 6, 0, 0, 0,
+                          ASK, 0, 6, 2, 4, 3, ASK, 0, 0],
+        "long": greet + sum(([WRITE | t(1), 16, 0, 0, 0, 0] * 2
+                             + feed_run(1, first=5 + 2 * n, count=2) for n in range(14)), [])
+        + [REQUEST, 6, 1, 0, 0, 0],
+        "empty-fault": greet + [WRITE | t(1), 0, 0, 0, 0, 2, 1, 0, 13] + [0] * 14
+        + feed_run(1, first=5) + [REQUEST, 6, 1, 0, 0, 0],
+        "full": greet + [STATE, 0xd0, REQUEST, 7, 0, 0, 1, 0] + want(3) + [STATE, 0xd0] + time,
+    }
+    for verb in range(19):
+        cases[f"verb-{verb + 1}"] = greet + [REQUEST, verb, 0, 0, 1, 1] + words + [
+            REQUEST, verb, 1, 3, 0, 0] + time
+    for wrong in range(14):
+        cases[f"wrong-control-{wrong}"] = greet + [SAY | t(0), ACCEPT, 0, wrong] + feed_run(0)
+        cases[f"wrong-content-{wrong}"] = greet + [WRITE | t(0), 0, wrong, 0, 2, 0] + feed_run(0)
+    for lie in range(1, 8):
+        cases[f"lie-{lie}"] = greet + [FEED, 0, 1, 3, 0, ANSWER, 1 << lie, lie, lie, lie]
+    for name, acts in cases.items():
+        write("node", name, bytes(acts))
+
+
+def texts():
+    columns = b"CHILD,SEX,DOB,ETHNIC,UPN,MOTHER,MC_DOB"
+    write("ssda903", "wide-row", b"\x08\xff" + columns + b"\n" + b"," * 130 + b"\n")
+    write("conf", "twice", b'listen = "tcp://*:1"\nlisten = "tcp://*:2"\n')
+    write("conf", "two-faults", b'listen = "udp"\nlog_level = "loud"\nwhat = 1\n')
+    write("conf", "nul", b'listen = ""\n\x00')
+    write("conf", "open-text", b'state_dir = "/var\nlisten = "x')
+
+
 def main():
+    nodes()
+    texts()
     headers()
     control = controls()
     entries, row = bodies()

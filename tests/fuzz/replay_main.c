@@ -82,6 +82,7 @@ int main(int argc, char **argv)
 		done += replay_dir(argv[i], room);
 	free(room);
 
-	printf("%zu passed, %d failed\n", done, done ? 0 : 1);
+	/* On a line of its own: libconfuse's scanner echoes what it does not know. */
+	printf("\n%zu passed, %d failed\n", done, done ? 0 : 1);
 	return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
