@@ -170,6 +170,7 @@ $(BENCH): $(O)/bench/%: $(O)/tests/bench/%.o $(ARCHIVES)
 	$(LINK) $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS.test) -o $@
 # The one target that is more than a file.
 $(O)/fuzz/fuzz_node $(O)/replay/fuzz_node: $(call obj,tests/fuzz/hostile.c tests/fuzz/puppet.c)
+$(O)/fuzz/fuzz_node $(O)/replay/fuzz_node: private LDFLAGS += -Wl,--wrap=crypto_verify
 $(FUZZ): $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS.test) -o $@

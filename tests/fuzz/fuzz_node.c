@@ -56,6 +56,31 @@ static int fill(void *ctx, void *into, size_t len) /* splitmix64 */
 	return 0;
 }
 
+/* The linker's --wrap sends every verification here. What was verified once need not be again:
+ * chance is the same in each run, and so are most signatures. */
+int __real_crypto_verify(struct crypto *c, const struct pubkey *key, struct span label,
+	struct span message, const struct sig *sig);
+int __wrap_crypto_verify(struct crypto *c, const struct pubkey *key, struct span label,
+	struct span message, const struct sig *sig);
+
+int __wrap_crypto_verify(struct crypto *c, const struct pubkey *key, struct span label,
+	struct span message, const struct sig *sig)
+{
+	static struct hash good[4096];
+	struct hash h, *slot;
+	int r;
+
+	demand(crypto_hash(c, (struct span[]){ SPAN_OF(*key), SPAN_OF(*sig), label, message },
+		       4, &h) == 0);
+	slot = &good[(h.b[0] | (size_t)h.b[1] << 8) % COUNT(good)];
+	if (hash_equal(slot, &h))
+		return 0;
+	r = __real_crypto_verify(c, key, label, message, sig);
+	if (r == 0)
+		*slot = h;
+	return r;
+}
+
 /* The input --------------------------------------------------------------------------------
  */
 
@@ -483,7 +508,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < ACTS_MAX && input_left(&w); i++)
 		hostile_act(&w);
 	world_pass(&w, 1);
-	look_again(&w);
+	if (w.changed)
+		look_again(&w);
 	w.node = node_free(w.node);
 	store_turn_abort(ground.store);
 	arena_done(&arena);
