@@ -238,6 +238,7 @@ def nodes():
         "withdraw-ours": greet + [REQUEST, 14, 0, 0, 0, 0, SAY | t(0), ACCEPT, 0, 0] + feed_run(0) + time,
         "cards": greet + [STATE, 0xe0, LINK, 0, GREET, STATE, 0xe8, LINK, 0, GREET, LIE_GREET, 7],
         "links": [LINK, 3, LINK, 1, LINK, 2, LINK, 3] + time + greet + [LINK, 2, STATE, 0x90] + greet,
+        "up-before-ready": [LINK, 1] + time,
         "raw": greet + [RAW, 4, 10, 2, 1, 2, RAW_SEALED, 2, 0x1a, 0, RAW_ASK, 4, 8, 1, 0x10, 1],
         "asked": greet + [ASK, 0, 3, ASK, 1, 3, ASK, 0, 2, ASK, 0, 5, 7, ASK, 0, 6, 0, 0, 0,
                           ASK, 0, 6, 2, 4, 3, ASK, 0, 0],
