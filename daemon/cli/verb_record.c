@@ -271,7 +271,7 @@ int verb_record_new(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);
 	json_t *reply CLEANUP(json_drop) = NULL;
-	const char *alias, *authority;
+	const char *alias, *authority = NULL;
 	int rc;
 
 	if (cli_has(c, OPT_AUTHORITY) || cli_has(c, OPT_CHILD)) {
@@ -485,7 +485,7 @@ int verb_record_alias(struct cli *c)
 	struct ctl_request r = record_request(c);
 	struct entry e = { .kind = ENTRY_ALIAS, .has_effective = true, .has_alias = true };
 	json_t *reply CLEANUP(json_drop) = NULL;
-	const char *authority;
+	const char *authority = NULL;
 	int rc = alias_given(c, &authority);
 
 	if (rc == 0)

@@ -80,22 +80,6 @@ int ask_problem(struct ask *a, enum problem problem, const char *fmt, ...)
 	return a->text ? (int)problem : err_new(-ENOMEM);
 }
 
-int ask_made(struct ask *a, const struct id *record, const struct ref *ref)
-{
-	struct arena *ar = a->s->arena;
-	char author[ID_TEXT_LEN], incarnation[ID_TEXT_LEN], hex[HASH_TEXT_LEN];
-
-	a->reply.has_made = true;
-	a->reply.made_dry_run = a->q.dry_run;
-	a->reply.made_record = text_of_id(ar, record);
-	if (a->q.dry_run || !ref)
-		return 0;
-	a->reply.made_place = arena_text(ar, "%s/%s/%llu", id_text(&ref->at.author, author),
-		id_text(&ref->at.incarnation, incarnation), (unsigned long long)ref->at.seq);
-	a->reply.made_change = arena_text(ar, "%s", hex_text(ref->change.b, HASH_LEN, hex));
-	return a->reply.made_change ? 0 : err_new(-ENOMEM);
-}
-
 /* What a problem says when its handler had nothing to add. */
 static const char *plain_words(int problem)
 {
@@ -130,12 +114,15 @@ static bool is_custody(uint32_t verb)
 
 static int handle(struct ask *a)
 {
+	static const struct host_figures none;
 	const struct host_figures *f = a->s->event->figures;
 	const struct node *n = a->s->node;
 	uint32_t verb = a->q.verb;
 
 	if (verb >= COUNT(handlers) || !handlers[verb])
 		return ask_problem(a, PROBLEM_VERB, "verb %u is not known here", verb);
+	if (!f)
+		f = &none;
 	if (needs_room(verb) && (is_custody(verb) ? n->disk_out : n->disk_full))
 		return ask_problem(a, PROBLEM_DISK_FULL,
 			"the store is nearly full (%llu of %llu MiB used, %llu MiB free on the "

@@ -109,6 +109,22 @@ static int may_write(struct ask *a, const struct id *record)
 				    : "this region is not in the record's circle any more");
 }
 
+int ask_made(struct ask *a, const struct id *record, const struct ref *ref)
+{
+	struct arena *ar = a->s->arena;
+	char author[ID_TEXT_LEN], incarnation[ID_TEXT_LEN], hex[HASH_TEXT_LEN];
+
+	a->reply.has_made = true;
+	a->reply.made_dry_run = a->q.dry_run;
+	a->reply.made_record = text_of_id(ar, record);
+	if (a->q.dry_run || !ref)
+		return 0;
+	a->reply.made_place = arena_text(ar, "%s/%s/%llu", id_text(&ref->at.author, author),
+		id_text(&ref->at.incarnation, incarnation), (unsigned long long)ref->at.seq);
+	a->reply.made_change = arena_text(ar, "%s", hex_text(ref->change.b, HASH_LEN, hex));
+	return a->reply.made_change ? 0 : err_new(-ENOMEM);
+}
+
 int ask_append(struct ask *a)
 {
 	struct id record;

@@ -221,7 +221,6 @@ static void close_run(struct filling *f)
 		return;
 	item = &f->items[f->n - 1];
 	f->open = false;
-	item = &f->items[f->n - 1];
 	if (f->run_signed == 0) {
 		/* It does not reach its signature in one frame: the record is asked for whole.
 		 * Its bytes are not sent: who counts them would wait for them (P7.2). */

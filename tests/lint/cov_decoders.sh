@@ -7,7 +7,7 @@
 dir=$1 least=$2
 passed=0 failed=0
 for f in "${@:3}"; do
-	data=$dir/${f%.c}.gcda
+	data=${f%.c}.gcda
 	percent=$(cd "$dir" && gcov -n -o "$(dirname "$data")" "$data" 2>/dev/null | awk -v file="$f" '
 		/^File / { gsub(/\x27/, ""); own = $2 == file || index($2, "/" file) }
 		/^Lines executed:/ && own { split($2, v, ":"); print v[2] + 0; exit }')
