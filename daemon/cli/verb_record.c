@@ -488,8 +488,9 @@ int verb_record_alias(struct cli *c)
 	const char *authority = NULL;
 	int rc = alias_given(c, &authority);
 
-	if (rc == 0)
-		rc = date_given(c, &e.effective);
+	if (rc != 0 || !authority)
+		return rc;
+	rc = date_given(c, &e.effective);
 	if (rc != 0)
 		return rc;
 	e.alias.authority = span_of(authority);
