@@ -9,7 +9,7 @@
 
 #include "daemon/core/inside.h"
 
-#define ANSWER_SOFT ((size_t)96 * 1024)
+#define ANSWER_SOFT ((size_t)160 * 1024)
 /* Answers leave when a turn has ended, and nobody has more than GETS_MAX questions open. */
 #define GETS_IN_TURN (4 * GETS_MAX)
 #define ANSWER_HARD  ((size_t)250 * 1024)

@@ -426,6 +426,9 @@ MUST_USE int summary_entries(
  * fold. */
 MUST_USE int summary_taken(
 	struct step *s, const struct id *record, const struct run *run, size_t n);
+/* Made from a fold that somebody needed anyway. */
+struct fold;
+MUST_USE int summary_fold(struct step *s, const struct id *record, const struct fold *f);
 /* Remade from the fold when changes of others have come since. */
 MUST_USE int summary_refresh(struct step *s, const struct id *record);
 MUST_USE int token_find(

@@ -453,6 +453,8 @@ static int check_complete(struct step *s, const struct id *record, const struct 
 		row->complete = true;
 		r = node_tell(s,
 			&(struct tell){ .verb = TELL_COMPLETES, .record = *record, .n = p.of });
+		if (!r)
+			r = summary_fold(s, record, &f);
 	}
 	fold_done(&f);
 	return r ? err_up(r) : 0;

@@ -207,6 +207,28 @@ int summary_taken(struct step *s, const struct id *record, const struct run *run
 	return put_summary(s, record, &y);
 }
 
+int summary_fold(struct step *s, const struct id *record, const struct fold *f)
+{
+	struct record_row row;
+	struct summary y;
+	int r = record_get(s->view, record, &row);
+
+	if (r)
+		return err_odd(r);
+	y = (struct summary){ .changes = row.changes, .conflicts = f->conflicts };
+	for (size_t i = 0; i < f->n_entries && !r; i++) {
+		const struct entry *e = f->entries[i].entry;
+
+		if (f->entries[i].status == ENTRY_SUPERSEDED ||
+			f->entries[i].change->open != FOLD_OPEN)
+			continue;
+		r = apply(s, &y, e);
+		if (!r && e->has_alias)
+			r = token_put(s, e->alias.authority, e->alias.child, record);
+	}
+	return r ? err_up(r) : put_summary(s, record, &y);
+}
+
 int summary_refresh(struct step *s, const struct id *record)
 {
 	struct record_row row;
@@ -224,19 +246,9 @@ int summary_refresh(struct step *s, const struct id *record)
 	r = fold_read(s, record, &f);
 	if (r)
 		return err_up(r);
-	y = (struct summary){ .changes = row.changes, .conflicts = f.conflicts };
-	for (size_t i = 0; i < f.n_entries && !r; i++) {
-		const struct entry *e = f.entries[i].entry;
-
-		if (f.entries[i].status == ENTRY_SUPERSEDED ||
-			f.entries[i].change->open != FOLD_OPEN)
-			continue;
-		r = apply(s, &y, e);
-		if (!r && e->has_alias)
-			r = token_put(s, e->alias.authority, e->alias.child, record);
-	}
+	r = summary_fold(s, record, &f);
 	fold_done(&f);
-	return r ? err_up(r) : put_summary(s, record, &y);
+	return r ? err_up(r) : 0;
 }
 
 /* Tokens

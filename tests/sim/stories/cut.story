@@ -15,17 +15,16 @@ wait 10s
 tells
 	   5.000 north offers R1 south
 	   5.011 south wants R1 north
-	   5.129 south stores R1 north 120
-	   5.245 south stores R1 north 120
-	   5.245 south shows R1 custodian=north, custody=offered to us by north, role=writer, changes=241, entries=240, conflicts=0
-	  10.245 south loses north: timed out
-	  10.245 north loses south: timed out
-	  10.849 south dials north
-	  10.869 south loses north: no answer
-	  11.910 south dials north
-	  11.930 south loses north: no answer
-	  14.370 south dials north
-	  14.390 south loses north: no answer
+	   5.194 south stores R1 north 200
+	   5.194 south shows R1 custodian=north, custody=offered to us by north, role=writer, changes=201, entries=200, conflicts=0
+	  10.194 south loses north: timed out
+	  10.194 north loses south: timed out
+	  10.798 south dials north
+	  10.818 south loses north: no answer
+	  11.859 south dials north
+	  11.879 south loses north: no answer
+	  14.319 south dials north
+	  14.339 south loses north: no answer
 end
 heal north south
 wait 60s
@@ -34,18 +33,18 @@ accept south R1 "Jo"
 wait 5s
 show south R1
 tells
-	  18.770 south dials north
-	  18.790 south greets north
-	  18.800 north greets south
-	  18.820 north stores R1 south 1
-	  18.862 south stores R1 north 63
-	  18.862 south has R1 north 304
-	  18.862 south completes R1 302
-	  75.245 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=304, entries=301, conflicts=0
-	  75.245 south accepts R1 north
-	  75.256 north stores R1 south 2
-	  75.256 north releases R1 south
-	  75.266 south stores R1 north 1
-	  75.266 south takes over R1
-	  80.245 south shows R1 custodian=south, custody=ours, role=custodian, changes=307, entries=302, conflicts=0
+	  18.719 south dials north
+	  18.739 south greets north
+	  18.749 north greets south
+	  18.769 north stores R1 south 1
+	  18.843 south stores R1 north 103
+	  18.843 south has R1 north 304
+	  18.843 south completes R1 302
+	  75.194 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=304, entries=301, conflicts=0
+	  75.194 south accepts R1 north
+	  75.205 north stores R1 south 2
+	  75.205 north releases R1 south
+	  75.215 south stores R1 north 1
+	  75.215 south takes over R1
+	  80.194 south shows R1 custodian=south, custody=ours, role=custodian, changes=307, entries=302, conflicts=0
 end
