@@ -269,6 +269,15 @@ $(B)/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_ALL)) | $(pb)
 		{ cat $@.err; exit 1; }
 	@touch $@
 
+# ---- The manual of the codes: made from the lists that the programs are made from ------------
+
+CODES := $(B)/man/kith-codes.7
+.PHONY: man
+man: $(CODES)
+$(CODES): conf/man/codes.awk $(wildcard include/kith/*.def)
+	@mkdir -p $(@D)
+	@awk -f $< $(filter %.def,$^) >$@
+
 # ---- Packages -------------------------------------------------------------------------------
 
 PACKAGES := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-dev libzmq3-dev \
@@ -294,11 +303,11 @@ bin  := $(DESTDIR)$(PREFIX)/bin
 man  := $(DESTDIR)$(PREFIX)/share/man
 unit := $(DESTDIR)$(PREFIX)/lib/systemd/system
 
-install: all
+install: all man
 	@for p in $(PROGRAMS); do case $${p##*/} in \
 		kithctl) install -D -m 755 $$p $(bin)/kithctl ;; \
 		*) install -D -m 755 $$p $(sbin)/$${p##*/} ;; esac || exit 1; done
-	@for m in $(wildcard conf/man/*.[1-8]); do \
+	@for m in $(wildcard conf/man/*.[1-8]) $(CODES); do \
 		install -D -m 644 $$m $(man)/man$${m##*.}/$${m##*/} || exit 1; done
 	@for u in $(wildcard systemd/*.service systemd/*.socket systemd/*.target); do \
 		install -D -m 644 $$u $(unit)/$${u##*/} || exit 1; done

@@ -65,9 +65,9 @@ static const struct {
 };
 
 static const struct {
-	const char *name, *next;
+	const char *name, *cause, *next;
 } problems[] = {
-#define PROBLEM(id, number, name, next) [number] = { name, next },
+#define PROBLEM(id, number, name, rule, cause, next) [number] = { name, cause, next },
 #include <kith/control.def>
 #undef PROBLEM
 };
@@ -85,6 +85,11 @@ bool verb_changes(uint32_t verb)
 const char *problem_name(enum problem p)
 {
 	return (size_t)p < COUNT(problems) ? problems[p].name : NULL;
+}
+
+const char *problem_cause(enum problem p)
+{
+	return (size_t)p < COUNT(problems) ? problems[p].cause : NULL;
 }
 
 const char *problem_next(enum problem p)

@@ -13,7 +13,9 @@ _kithctl() {
 	--color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$cur") && return ;;
 	--reason) mapfile -t COMPREPLY < <(compgen -W "E3 reorganisation return" -- "$cur") && return ;;
 	--code)
-		mapfile -t COMPREPLY < <(compgen -W "not-our-child no-placement wrong-region other" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "$(kithctl explain --json 2>/dev/null |
+			grep -oE '"kind": ?"code of a refusal"[^}]*' | grep -oE '"name": ?"[^"]*"' |
+			cut -d'"' -f4)" -- "$cur")
 		return
 		;;
 	--config | -c | --socket | -s | --out | -o | --notes-from | --root-key-out)

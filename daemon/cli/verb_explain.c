@@ -23,8 +23,8 @@ struct code {
 
 #define NUMBER_TEXT(n) #n
 static const struct code codes[] = {
-#define PROBLEM(id, number, name, next)                                                        \
-	{ "problem", NUMBER_TEXT(number), name, NULL, NULL, next },
+#define PROBLEM(id, number, name, rule, cause, next)                                           \
+	{ "problem", NUMBER_TEXT(number), name, rule, cause, next },
 #include <kith/control.def>
 #undef PROBLEM
 #define VERDICT(id, name, rule, cause, next) { "verdict", NULL, name, rule, cause, next },
@@ -34,8 +34,8 @@ static const struct code codes[] = {
 	{ "reason of an offer", NUMBER_TEXT(number), name, "P6.1", text, NULL },
 #include <kith/reasons.def>
 #undef REASON
-#define DECLINE(number, name, text)                                                            \
-	{ "code of a refusal", NUMBER_TEXT(number), name, "P6.1", text, NULL },
+#define DECLINE(number, name, rule, cause, next)                                               \
+	{ "code of a refusal", NUMBER_TEXT(number), name, rule, cause, next },
 #include <kith/reasons.def>
 #undef DECLINE
 };
@@ -49,7 +49,8 @@ static bool meant(const struct code *x, const char *what)
 static int add(json_t *list, const struct code *x)
 {
 	json_t *j = json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*}", "kind", x->kind, "code",
-		x->number, "name", x->name, "rule", x->rule, "text", x->text, "next", x->next);
+		x->number, "name", x->name, "rule", x->rule && *x->rule ? x->rule : NULL,
+		"text", x->text, "next", x->next);
 
 	return j && json_array_append_new(list, j) == 0 ? 0 : err_new(-ENOMEM);
 }

@@ -26,7 +26,7 @@ static const struct reason reasons[] = {
 #undef REASON
 };
 static const struct reason declines[] = {
-#define DECLINE(number, name, text) { number, name, text },
+#define DECLINE(number, name, rule, cause, next) { number, name, cause },
 #include <kith/reasons.def>
 #undef DECLINE
 };
@@ -138,8 +138,6 @@ int verb_move_decline(struct cli *c)
 
 	if (args_need(c, OPT_CODE) != 0 || choose(c->given[OPT_CODE], declines, COUNT(declines),
 						   "code of a refusal", &r.code) != 0)
-		return CLI_USAGE;
-	if (r.code == declines[COUNT(declines) - 1].number && args_need(c, OPT_TEXT) != 0)
 		return CLI_USAGE;
 
 	return change(c, &r, arena_text(&c->arena, "declined %s", c->words[0]));

@@ -87,8 +87,9 @@ const struct command verbs[] = {
 		verb_move_accept, O(WORKER) | O(WORKER_ROLE) | O(TEAM) | O(DRY_RUN), 1, 1 },
 	{ VERB_MOVE_DECLINE, "move decline", "RECORD --code CODE [--text TEXT]",
 		"refuse an offer, with a code",
-		"Codes: 1 not-our-child, 2 no-placement, 3 wrong-region, 4 other (needs "
-		"--text).",
+		"A code is a number or a name of kith-codes(7); kithctl explain CODE says what "
+		"it means and what\nthe region that offered the record will be told to do. "
+		"Words may go with it.",
 		verb_move_decline, O(CODE) | O(TEXT) | O(DRY_RUN), 1, 1 },
 	{ VERB_MOVE_WITHDRAW, "move withdraw", "RECORD [--text TEXT]", "take an offer back",
 		NULL, verb_move_withdraw, O(TEXT) | O(DRY_RUN), 1, 1 },

@@ -80,26 +80,6 @@ int ask_problem(struct ask *a, enum problem problem, const char *fmt, ...)
 	return a->text ? (int)problem : err_new(-ENOMEM);
 }
 
-/* What a problem says when its handler had nothing to add. */
-static const char *plain_words(int problem)
-{
-	static const char *const words[] = {
-		[PROBLEM_NOT_CUSTODIAN] = "this region is not the record's custodian",
-		[PROBLEM_OFFER_OPEN] = "an offer of this record is open already",
-		[PROBLEM_OFFER_NONE] = "no offer of this record is open",
-		[PROBLEM_NOT_OFFERED] = "the open offer is to another region",
-		[PROBLEM_INCOMPLETE] = "not everything that the offer names has arrived here",
-		[PROBLEM_ACCEPTED] = "this offer was accepted already",
-		[PROBLEM_FORKED] = "two regions were made custodian of this record",
-		[PROBLEM_NEEDS_NEWER] = "this record has a control change of a later kith",
-		[PROBLEM_KEYS_MISSING] = "the content key of this record is not here",
-		[PROBLEM_TOO_LARGE] = "an entry is too large",
-	};
-
-	return problem > 0 && (size_t)problem < COUNT(words) && words[problem] ? words[problem]
-									       : "refused";
-}
-
 /* What makes a store smaller must be possible when it is full. */
 static bool needs_room(uint32_t verb)
 {
@@ -164,7 +144,7 @@ int ask_step(struct step *s)
 		return 0;
 	if (r) {
 		a.reply = (struct ctl_reply){ .problem = (enum problem)r,
-			.problem_text = a.text ? a.text : plain_words(r) };
+			.problem_text = a.text ? a.text : problem_cause((enum problem)r) };
 	}
 	a.reply.id = a.q.id;
 	a.reply.last = true;

@@ -27,13 +27,11 @@ static const char *reason_name(uint32_t code)
 static const char *decline_name(uint32_t code)
 {
 	switch (code) {
-#define DECLINE(number, name, text)                                                            \
+#define DECLINE(number, name, rule, cause, next)                                               \
 	case number:                                                                           \
 		return name;
 #include <kith/reasons.def>
 #undef DECLINE
-	case MOVE_CODE_WITHDRAWN:
-		return "withdrawn";
 	default:
 		return NULL;
 	}

@@ -31,8 +31,8 @@ enum verdict chain_verdict(int verdict)
 		[CHAIN_E_PATH] = VERDICT_PATH_LONG,
 	};
 
-	return verdict > 0 && (size_t)verdict < COUNT(verdicts) ? verdicts[verdict]
-								: VERDICT_REFUSED;
+	assert(verdict > 0 && (size_t)verdict < COUNT(verdicts));
+	return verdicts[verdict];
 }
 
 static int change_id(struct crypto *c, struct span header, struct hash *ret)

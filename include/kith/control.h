@@ -19,13 +19,14 @@ enum verb {
 #undef VERB
 };
 enum problem {
-#define PROBLEM(id, number, name, next) PROBLEM_##id = number,
+#define PROBLEM(id, number, name, rule, cause, next) PROBLEM_##id = number,
 #include <kith/control.def>
 #undef PROBLEM
 };
 const char *verb_words(uint32_t verb); /* NULL: none of ours */
 bool verb_changes(uint32_t verb);
 const char *problem_name(enum problem p);
+const char *problem_cause(enum problem p);
 const char *problem_next(enum problem p);
 
 struct import_child {

@@ -95,12 +95,21 @@ class Explained(unittest.TestCase):
 
     def test_without_an_argument_all_problems_and_verdicts_are_there(self):
         got = {e.get('name') for e in json.loads(self.explain('--json')[1])['explained']}
-        for table, word in (('control', 'PROBLEM'), ('verdicts', 'VERDICT')):
+        for table, word in (('control', 'PROBLEM'), ('verdicts', 'VERDICT'),
+                            ('reasons', 'DECLINE')):
             path = os.path.join(kith.HERE, '..', '..', 'include', 'kith', f'{table}.def')
             with open(path, encoding='utf-8') as f:
-                names = re.findall(rf'^{word}\(\w+,\s*(?:\d+,\s*)?"([^"]+)"', f.read(), re.M)
-            self.assertGreater(len(names), 20)
+                names = re.findall(rf'^{word}\((?:\w+,\s*)+"([^"]+)"', f.read(), re.M)
+            self.assertGreater(len(names), 10)
             self.assertEqual(set(names) - got, set())
+
+    def test_every_code_has_a_cause_and_what_to_do_and_none_means_another_reason(self):
+        everything = json.loads(self.explain('--json')[1])['explained']
+        for e in everything:
+            if e['kind'] in ('problem', 'verdict', 'code of a refusal'):
+                self.assertGreater(len(e['text']), 10, e)
+                self.assertGreater(len(e['next']), 10, e)
+            self.assertNotIn(e.get('name'), ('other', 'unexpected', 'unknown', 'error', 'refused'))
 
     def test_what_nothing_is_called_is_said_with_the_next_step(self):
         status, _, err = self.explain('nonsense')

@@ -50,7 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (taken(wire_reply_head(in, &a, &head))) {
 		const enum problem p = (enum problem)head.problem;
 
-		demand(!problem_name(p) == !problem_next(p));
+		demand(!problem_name(p) == !problem_next(p) &&
+			!problem_name(p) == !problem_cause(p));
 	}
 	struct depth d = { 0 };
 	const struct walker w = { &d, enter, leave, enter, leave, value };

@@ -127,8 +127,9 @@ static void every_verb_and_problem_has_its_words(void **state)
 	assert_int_equal(verb_changes(number), changes);
 #include <kith/control.def>
 #undef VERB
-#define PROBLEM(id, number, name, next)                                                        \
+#define PROBLEM(id, number, name, rule, cause, next)                                           \
 	assert_string_equal(problem_name(PROBLEM_##id), name);                                 \
+	assert_string_equal(problem_cause(PROBLEM_##id), cause);                               \
 	assert_string_equal(problem_next(PROBLEM_##id), next);
 #include <kith/control.def>
 #undef PROBLEM
