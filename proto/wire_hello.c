@@ -58,6 +58,7 @@ static const struct slot hello_slots[] = {
 	SLOT(10, FIXED, SLOT_NEED, struct hello, curve_to),
 	SLOT_WHOLE(11, struct hello, has_last_seen, last_seen),
 	SLOT(12, TEXT, 0, struct hello, software),
+	SLOT(13, U64, 0, struct hello, wall_ms),
 };
 static SCHEMA(hello, .max_bytes = HELLO_MAX);
 

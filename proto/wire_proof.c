@@ -59,25 +59,28 @@ static bool all_known(const ProtobufCMessage *m)
 	return m->n_unknown_fields == 0;
 }
 
-static bool is_plain(const ProtobufCFieldDescriptor *f)
+/* Replies are walked, not read by a table, and may number higher. */
+#define NUMBERS_READ   64
+#define NUMBERS_WALKED 128
+static bool is_plain(const ProtobufCFieldDescriptor *f, unsigned numbers)
 {
 	bool odd = f->type == PROTOBUF_C_TYPE_ENUM || f->type == PROTOBUF_C_TYPE_FLOAT ||
 		   f->type == PROTOBUF_C_TYPE_DOUBLE || f->label == PROTOBUF_C_LABEL_REQUIRED ||
 		   (f->flags & (PROTOBUF_C_FIELD_FLAG_PACKED | PROTOBUF_C_FIELD_FLAG_ONEOF));
-	return !odd && f->id < 64;
+	return !odd && f->id < numbers;
 }
 
-static unsigned depth(const ProtobufCMessageDescriptor *m, unsigned at)
+static unsigned depth(const ProtobufCMessageDescriptor *m, unsigned at, unsigned numbers)
 {
 	unsigned deepest = at;
 	if (at == PROOF_DEPTH_ODD)
 		return at;
 	for (unsigned i = 0; i < m->n_fields && deepest < PROOF_DEPTH_ODD; i++) {
 		unsigned deep = at;
-		if (!is_plain(&m->fields[i]))
+		if (!is_plain(&m->fields[i], numbers))
 			return PROOF_DEPTH_ODD;
 		if (m->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
-			deep = depth(m->fields[i].descriptor, at + 1);
+			deep = depth(m->fields[i].descriptor, at + 1, numbers);
 		deepest = deep > deepest ? deep : deepest;
 	}
 	return deepest;
@@ -106,7 +109,8 @@ unsigned proof_depth(void)
 {
 	unsigned deepest = 0;
 	for (size_t i = 0; i < COUNT(roots); i++) {
-		unsigned deep = depth(roots[i], 0);
+		unsigned deep = depth(roots[i], 0,
+			roots[i] == &kith__reply__descriptor ? NUMBERS_WALKED : NUMBERS_READ);
 		deepest = deep > deepest ? deep : deepest;
 	}
 	return deepest;

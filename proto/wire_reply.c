@@ -64,6 +64,15 @@ static const struct slot status_slots[] = {
 	UINT(24, struct ctl_status, verifications),
 	UINT(25, struct ctl_status, signatures),
 	UINT(26, struct ctl_status, forks),
+	UINT(60, struct ctl_status, link_since_ms),
+	UINT(61, struct ctl_status, full_since_ms),
+	UINT(62, struct ctl_status, wants_since_ms),
+	UINT(63, struct ctl_status, forks_since_ms),
+	UINT(64, struct ctl_status, bytes_in),
+	UINT(65, struct ctl_status, bytes_out),
+	SLOT(66, U32, SLOT_ALWAYS, struct ctl_status, wire_min),
+	SLOT(67, U32, SLOT_ALWAYS, struct ctl_status, wire_max),
+	SLOT(68, U32, SLOT_ALWAYS, struct ctl_status, store_format),
 };
 static SCHEMA(status);
 
@@ -79,6 +88,13 @@ static const struct slot peer_slots[] = {
 	TEXT(9, struct ctl_peer, problem),
 	UINT(10, struct ctl_peer, oldest_unreplicated_ms),
 	TEXT(11, struct ctl_peer, software),
+	UINT(20, struct ctl_peer, since_ms),
+	UINT(21, struct ctl_peer, wants_since_ms),
+	SLOT(22, U32, SLOT_ALWAYS, struct ctl_peer, wire_min),
+	SLOT(23, U32, SLOT_ALWAYS, struct ctl_peer, wire_max),
+	SLOT(24, S32, SLOT_HAS, struct ctl_peer, clock_skew_ms,
+		.has = offsetof(struct ctl_peer, has_clock_skew)),
+	BOOL(25, struct ctl_peer, dialled),
 };
 static SCHEMA(peer);
 

@@ -42,7 +42,7 @@ static int check(const ProtobufCMessageDescriptor *m, struct span in)
 {
 	struct scan scan = scan_of(in);
 	struct scan_field f;
-	uint64_t seen = 0;
+	uint64_t seen[2] = { 0 };
 	while (scan_one(&scan, &f)) {
 		const ProtobufCFieldDescriptor *d =
 			protobuf_c_message_descriptor_get_field(m, f.number);
@@ -50,10 +50,11 @@ static int check(const ProtobufCMessageDescriptor *m, struct span in)
 			continue;
 		if (f.wire != wire_type(d) || (is_text(d) && !wire_text_ok(f.bytes)))
 			return WIRE_E_MALFORMED;
-		assert(d->id < 64);
-		if (!is_many(d) && (seen >> d->id & 1))
+		assert(d->id < 128);
+		const uint64_t bit = UINT64_C(1) << d->id % 64;
+		if (!is_many(d) && (seen[d->id / 64] & bit))
 			return WIRE_E_MALFORMED;
-		seen |= UINT64_C(1) << d->id;
+		seen[d->id / 64] |= bit;
 		int verdict = is_sub(d) ? check(d->descriptor, f.bytes) : 0;
 		if (verdict != 0)
 			return verdict;

@@ -295,6 +295,26 @@ static const char *state_words(const struct step *s)
 	return n->link_ready ? "running" : "running; kith-link is not connected";
 }
 
+static int add_up_peers(struct step *s, struct ctl_status *st)
+{
+	for (size_t i = 0; i < s->node->n_peers; i++) {
+		const struct peer *p = s->node->peers[i];
+		uint64_t unsent, age;
+		int r = feed_oldest(s, &p->region, &unsent, &age);
+
+		if (r)
+			return err_up(r);
+		st->peers_live += p->state == PEER_LIVE;
+		st->wants += p->wants;
+		if (p->wants_since_ms &&
+			(!st->wants_since_ms || p->wants_since_ms < st->wants_since_ms))
+			st->wants_since_ms = p->wants_since_ms;
+		if (age > st->oldest_unreplicated_ms)
+			st->oldest_unreplicated_ms = age;
+	}
+	return 0;
+}
+
 int ask_status(struct ask *a)
 {
 	struct step *s = a->s;
@@ -323,25 +343,25 @@ int ask_status(struct ask *a)
 		.listening = n->listening[0] ? n->listening : NULL,
 		.verifications = c->verifies,
 		.signatures = c->signs,
-		.forks = n->forks };
+		.forks = n->forks,
+		.forks_since_ms = n->forks_since_ms,
+		.link_since_ms = n->link_since_ms,
+		.full_since_ms = n->full_since_ms,
+		.bytes_in = n->bytes_in,
+		.bytes_out = n->bytes_out,
+		.wire_min = WIRE_OLDEST,
+		.wire_max = node_wire_max(n) };
 	if (f) {
+		st->store_format = f->store_format;
 		st->store_bytes = f->store_bytes;
 		st->store_map_bytes = f->store_map_bytes;
 		st->disk_free_bytes = f->disk_free_bytes;
 		st->commits = f->commits;
 		st->flushes = f->flushes;
 	}
-	for (size_t i = 0; i < n->n_peers; i++) {
-		uint64_t unsent, age;
-
-		st->peers_live += n->peers[i]->state == PEER_LIVE;
-		st->wants += n->peers[i]->wants;
-		r = feed_oldest(s, &n->peers[i]->region, &unsent, &age);
-		if (r)
-			return err_up(r);
-		if (age > st->oldest_unreplicated_ms)
-			st->oldest_unreplicated_ms = age;
-	}
+	r = add_up_peers(s, st);
+	if (r)
+		return err_up(r);
 	r = moves_waiting(s, &st->moves_waiting);
 	a->reply.status = st;
 	return r ? err_up(r) : 0;
@@ -376,7 +396,14 @@ int ask_peers(struct ask *a)
 			.problem = p->problem[0] ? p->problem : NULL,
 			.software = p->software[0] ? p->software : NULL,
 			.last_heard_ms = p->last_heard_ms,
-			.wants = p->wants };
+			.wants = p->wants,
+			.wants_since_ms = p->wants_since_ms,
+			.since_ms = p->since_ms,
+			.wire_min = p->wire_min,
+			.wire_max = p->wire_max,
+			.has_clock_skew = p->has_skew,
+			.clock_skew_ms = p->skew_ms,
+			.dialled = p->we_dial };
 		r = feed_oldest(a->s, &p->region, &v->unsent, &v->oldest_unreplicated_ms);
 		if (r)
 			return err_up(r);

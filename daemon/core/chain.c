@@ -358,7 +358,8 @@ static int keep_fork(struct step *s, const struct checked *k, const struct run *
 	r = row_put(s->view, TABLE_FORK, (struct span){ key, sizeof(key) }, writer_span(&w));
 	if (!r && held && !row.forked) {
 		row.forked = true;
-		s->node->forks++;
+		if (s->node->forks++ == 0)
+			s->node->forks_since_ms = s->event->wall_ms;
 		r = chain_put(s->view, &h->record, &h->at.author, &h->at.incarnation, &row);
 	}
 	if (r)

@@ -71,6 +71,11 @@ struct peer {
 	uint64_t last_heard_ms;
 	char problem[120]; /* the last thing that went wrong, for people; empty once live */
 	char software[64];
+	uint64_t since_ms;           /* wall: live, or not, since */
+	uint32_t wire_min, wire_max; /* of its last HELLO */
+	uint32_t wire;               /* that the session speaks (P8.3) */
+	bool has_skew;
+	int32_t skew_ms;       /* its clock less ours, as of its HELLO */
 	struct id incarnation; /* of its last HELLO */
 
 	/* the session (P8) */
@@ -105,6 +110,7 @@ struct peer {
 	struct id want_after; /* the round through its wants goes on behind this record */
 	msec wants_due; /* a failed want is tried again then; 0: nothing waits for the clock */
 	uint64_t wants; /* rows of WANT */
+	uint64_t wants_since_ms; /* wall: there is at least one since; 0: there is none */
 };
 
 /* Somebody local who waits for a record to get somewhere. */
@@ -175,7 +181,9 @@ struct node {
 	bool forgetting;
 	struct id forgotten;
 
-	uint64_t forks;
+	uint64_t forks, forks_since_ms;
+	uint64_t link_since_ms, full_since_ms; /* wall */
+	uint64_t bytes_in, bytes_out;          /* of frames of peers */
 	bool disk_full, disk_out; /* as the host's last figures say; out: for custody, too */
 
 	/* Records that this step touched: settled and told once, at its end. */
@@ -210,6 +218,7 @@ struct date node_today(const struct step *s);
 /* Text that was cut to fit may end in half a character, and then nobody could read the reply
  * that carries it: what is not ASCII becomes '?'. */
 void node_text_mend(char *text);
+uint32_t node_wire_max(const struct node *n); /* the newest wire version spoken */
 /* A region's name as its card has it, or the first digits of its id. */
 MUST_USE int node_region_name(
 	struct step *s, const struct id *region, char into[NAME_TEXT_MAX]);

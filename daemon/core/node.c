@@ -80,6 +80,8 @@ int node_link(struct step *s, enum action_kind kind, const struct link_frame *f)
 	struct action a = { .kind = kind, .link = f->link };
 	int r = wire_link_encode(f, s->arena, &a.bytes);
 
+	if (kind == ACTION_LINK_SEND)
+		s->node->bytes_out += f->frame.len;
 	return r ? err_odd(r) : node_act(s, &a);
 }
 
@@ -104,6 +106,11 @@ void node_text_mend(char *text)
 	for (; *text; text++)
 		if ((uint8_t)*text > '~')
 			*text = '?';
+}
+
+uint32_t node_wire_max(const struct node *n)
+{
+	return n->options.wire_max ? n->options.wire_max : WIRE_VERSION;
 }
 
 struct date node_today(const struct step *s)
@@ -295,6 +302,7 @@ static int link_ready(struct step *s)
 	int r;
 
 	n->link_ready = true;
+	n->link_since_ms = s->event->wall_ms;
 	n->link_key = s->event->curve_key;
 	n->listening[0] = '\0';
 	if (s->event->text)
@@ -310,6 +318,7 @@ static int link_gone(struct step *s)
 	struct node *n = s->node;
 
 	n->link_ready = false;
+	n->link_since_ms = s->event->wall_ms;
 	n->listening[0] = '\0';
 	for (size_t i = 0; i < n->n_peers; i++) {
 		struct peer *p = n->peers[i];
@@ -352,14 +361,20 @@ static void client_gone(struct node *n, uint64_t client)
 
 /* Nearly full is a state, not an error path: others' changes and own notes are refused before
  * LMDB would, custody last. */
-static void look_at_disk(struct node *n, const struct host_figures *f)
+static void look_at_disk(struct node *n, const struct event *e)
 {
+	const struct host_figures *f = e->figures;
+
 	if (!f || !f->store_map_bytes)
 		return;
 	n->disk_full = f->store_bytes > f->store_map_bytes / 100 * 95 ||
 		       f->disk_free_bytes < (uint64_t)32 << 20;
 	n->disk_out = f->store_bytes > f->store_map_bytes / 100 * 99 ||
 		      f->disk_free_bytes < (uint64_t)8 << 20;
+	if (!n->disk_full)
+		n->full_since_ms = 0;
+	else if (!n->full_since_ms)
+		n->full_since_ms = e->wall_ms;
 }
 
 static int take_event(struct step *s)
@@ -403,7 +418,7 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 		.crypto = n->crypto };
 	int r;
 
-	look_at_disk(n, e->figures);
+	look_at_disk(n, e);
 	n->touched = NULL;
 	n->n_touched = n->room_touched = 0;
 	for (size_t i = 0; i < n->n_peers && out->n == 0; i++)
@@ -495,6 +510,8 @@ static int count_forks(struct step *s)
 	scan_init(&scan, TABLE_FORK, (struct span){ 0 });
 	while ((r = scan_next(&scan, s->view)) == 0)
 		s->node->forks++;
+	if (s->node->forks)
+		s->node->forks_since_ms = s->node->options.started_ms;
 	return r < 0 ? err_up(r) : 0;
 }
 
@@ -540,6 +557,7 @@ int node_new(struct crypto *c, const struct node_keys *keys, const struct node_o
 	n->keys = keys;
 	n->options = *o;
 	n->next_link = 1;
+	n->link_since_ms = o->started_ms;
 	for (size_t i = 0; i < AFFAIRS_CACHED; i++)
 		arena_init(&n->cache[i].arena, AFFAIRS_BUDGET);
 	r = load_identity(&s, why);

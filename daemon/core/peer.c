@@ -106,6 +106,8 @@ void peer_lost(struct step *s, struct peer *p)
 	p->feed_sent = p->feed_budget = p->asked_budget = p->owed = 0;
 	memset(p->gets, 0, sizeof(p->gets));
 	memset(p->headed, 0, sizeof(p->headed));
+	if (p->state == PEER_LIVE)
+		p->since_ms = s->event->wall_ms;
 	move(p, PEER_DOWN, s->event->now);
 }
 
@@ -195,6 +197,9 @@ int peer_load(struct step *s, const struct id *region)
 			p->wants++;
 		if (r < 0)
 			return err_up(r);
+		/* In node_new() nobody says what time it is. */
+		p->since_ms = s->event->wall_ms ? s->event->wall_ms : n->options.started_ms;
+		p->wants_since_ms = p->wants ? p->since_ms : 0;
 	}
 	r = peer_row_get(s->view, region, &p->row);
 	if (r)
@@ -347,11 +352,29 @@ static bool judge_hello(
 	else if (!knows_curve(p, &h->curve_from) ||
 		 memcmp(h->curve_to.b, n->link_key.b, KEY_LEN) != 0)
 		*ret = VERDICT_HELLO_LINK;
-	else if (h->wire_min > WIRE_VERSION || h->wire_max < WIRE_VERSION)
+	else if (h->wire_min > node_wire_max(n) || h->wire_max < WIRE_OLDEST)
 		*ret = VERDICT_VERSIONS;
 	else
 		return true;
 	return false;
+}
+
+/* What people may want to know of it, also when its version cannot be spoken with. */
+static void note_hello(const struct step *s, struct peer *p, const struct hello *h)
+{
+	const uint64_t ours = s->event->wall_ms, theirs = h->wall_ms;
+	const uint64_t apart = theirs > ours ? theirs - ours : ours - theirs;
+	const int32_t ms = apart < INT32_MAX ? (int32_t)apart : INT32_MAX;
+	const uint32_t newest = node_wire_max(s->node);
+
+	snprintf(p->software, sizeof(p->software), "%.*s", (int)h->software.len,
+		(const char *)h->software.at);
+	node_text_mend(p->software);
+	p->wire_min = h->wire_min;
+	p->wire_max = h->wire_max;
+	p->wire = h->wire_max < newest ? h->wire_max : newest;
+	p->has_skew = theirs != 0;
+	p->skew_ms = theirs < ours ? -ms : ms;
 }
 
 static int go_live(struct step *s, struct peer *p, const struct hello *h)
@@ -365,10 +388,8 @@ static int go_live(struct step *s, struct peer *p, const struct hello *h)
 	p->failures = 0;
 	if (!p->offences)
 		p->problem[0] = '\0';
-	snprintf(p->software, sizeof(p->software), "%.*s", (int)h->software.len,
-		(const char *)h->software.at);
-	node_text_mend(p->software);
-	p->last_heard_ms = s->event->wall_ms;
+	note_hello(s, p, h);
+	p->since_ms = p->last_heard_ms = s->event->wall_ms;
 	p->wants_due = 0;
 	move(p, PEER_LIVE, s->event->now + POLL);
 	r = node_tell(s, &(struct tell){ .verb = TELL_GREETS, .peer = p->region });
@@ -388,8 +409,11 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 	if (r)
 		return r < 0 ? err_up(r)
 			     : peer_refuse(s, p, NULL, VERDICT_HELLO_MALFORMED, true);
-	if (!judge_hello(s, p, &h, &verdict))
+	if (!judge_hello(s, p, &h, &verdict)) {
+		if (verdict == VERDICT_VERSIONS)
+			note_hello(s, p, &h);
 		return peer_refuse(s, p, NULL, verdict, true);
+	}
 	r = region_learn(s, h.bundle, &region, &newer);
 	if (r < 0)
 		return err_up(r);
@@ -466,6 +490,7 @@ int peer_frame(struct step *s)
 	struct frame f;
 	int r;
 
+	s->node->bytes_in += s->event->bytes.len;
 	if (!p)
 		return 0; /* a link that we have given up: what is still in flight says nothing
 			   */

@@ -25,8 +25,9 @@ int session_greet(struct step *s, struct peer *p, const struct pubkey *their_cur
 	struct node *n = s->node;
 	struct frame f = { .is_hello = true };
 	struct cursor_row cursor;
-	struct hello h = { .wire_min = WIRE_VERSION,
-		.wire_max = WIRE_VERSION,
+	struct hello h = { .wire_min = WIRE_OLDEST,
+		.wire_max = node_wire_max(n),
+		.wall_ms = s->event->wall_ms,
 		.from = n->region,
 		.to = p->region,
 		.incarnation = n->incarnation,

@@ -27,7 +27,8 @@ int sync_want(struct step *s, struct peer *p, const struct id *record)
 	r = want_put(s->view, &p->region, record, &want);
 	if (r)
 		return err_odd(r);
-	p->wants++;
+	if (p->wants++ == 0)
+		p->wants_since_ms = s->event->wall_ms;
 	r = record_get(s->view, record, &row);
 	if (r < 0)
 		return err_up(r);
@@ -278,6 +279,8 @@ static int drop_want(struct step *s, struct peer *p, const struct id *record)
 		return r == ROW_NONE ? 0 : err_up(r);
 	if (p->wants)
 		p->wants--;
+	if (!p->wants)
+		p->wants_since_ms = 0;
 	set_headed(p, record, false);
 	return want_del(s->view, &p->region, record);
 }

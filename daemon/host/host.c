@@ -139,6 +139,7 @@ int host_count(struct host *h)
 	h->figures.store_map_bytes = s.map_size;
 	h->figures.disk_free_bytes = s.disk_free_bytes;
 	h->figures.changes = s.rows[TABLE_LOG];
+	h->figures.store_format = STORE_FORMAT;
 	h->peers = s.rows[TABLE_PEER];
 	h->records = s.rows[TABLE_RECORD];
 	return 0;

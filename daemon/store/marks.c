@@ -15,7 +15,6 @@
 
 #include <kith/buf.h>
 
-#define FORMAT     1u
 #define FORMAT_LEN 4
 #define NAME       "store"
 #define BOX_LEN    (12 + 16 + 16) /* nonce, the store's id, tag */
@@ -55,7 +54,7 @@ static int marks_put(const struct env *e, MDB_txn *txn, MDB_dbi dbi, struct cryp
 	struct span box;
 	int r;
 
-	put_u32(&w, FORMAT);
+	put_u32(&w, STORE_FORMAT);
 	r = mark_put(e, txn, dbi, c, SPAN_LIT("format"), writer_span(&w), why);
 	if (!r)
 		r = mark_put(e, txn, dbi, c, SPAN_LIT("id"), SPAN_OF(m->store), why);
@@ -136,14 +135,14 @@ static int format_check(const struct env *e, struct span bytes, struct why *why)
 	struct reader reader = reader_of(bytes);
 	const uint32_t format = get_u32(&reader);
 
-	if (format == FORMAT)
+	if (format == STORE_FORMAT)
 		return 0;
 	if (format == 0)
 		return damaged(e, "format 0", why);
 	why_set(why,
 		"%s was written by a newer kith (store format %u, this one knows %u): install "
 		"that version of kith again",
-		e->file, format, FORMAT);
+		e->file, format, STORE_FORMAT);
 	return STORE_E_NEWER;
 }
 

@@ -53,7 +53,10 @@ MUST_USE int wire_request_encode(
 /* Replies. Text is NUL-terminated UTF-8 or NULL for "not there". Views mirror control.proto. */
 struct ctl_peer {
 	const char *region, *name, *state, *endpoint, *fingerprint, *problem, *software;
-	uint64_t last_heard_ms, unsent, wants, oldest_unreplicated_ms;
+	uint64_t last_heard_ms, unsent, wants, oldest_unreplicated_ms, since_ms, wants_since_ms;
+	uint32_t wire_min, wire_max;
+	bool has_clock_skew, dialled;
+	int32_t clock_skew_ms;
 };
 struct ctl_record {
 	const char *record, *alias, *born, *sex, *custodian, *custody, *episode_from,
@@ -85,7 +88,10 @@ struct ctl_status {
 	const char *region, *name, *incarnation, *version, *state, *link, *listening;
 	uint64_t incarnation_number, started_ms, now_ms, records, custodian_of, changes, peers,
 		peers_live, moves_waiting, wants, store_bytes, store_map_bytes, disk_free_bytes,
-		oldest_unreplicated_ms, commits, flushes, verifications, signatures, forks;
+		oldest_unreplicated_ms, commits, flushes, verifications, signatures, forks,
+		link_since_ms, full_since_ms, wants_since_ms, forks_since_ms, bytes_in,
+		bytes_out;
+	uint32_t wire_min, wire_max, store_format;
 };
 struct ctl_import {
 	uint64_t children, records_new, rows, rows_new, rows_same, rows_superseding, changes,

@@ -21,6 +21,7 @@ MUST_USE int wire_frame_encode(const struct frame *f, struct arena *a, struct sp
 
 #define HELLO_MAX    8192
 #define WIRE_VERSION 1
+#define WIRE_OLDEST  1 /* that is still spoken: the one before, when there is one (P8.3) */
 struct hello {
 	uint32_t wire_min, wire_max;
 	struct id from, to, incarnation, boot_nonce;
@@ -33,6 +34,7 @@ struct hello {
 		struct hash running;
 	} last_seen;
 	struct span software;
+	uint64_t wall_ms; /* 0: not said */
 };
 MUST_USE int wire_hello_decode(struct span bytes, struct arena *a, struct hello *ret);
 MUST_USE int wire_hello_encode(const struct hello *h, struct arena *a, struct span *ret);

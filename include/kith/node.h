@@ -33,6 +33,7 @@ struct node_options {
 	const char *software; /* "kith 0.1.0" */
 	const char *listen;   /* endpoint for kith-link to bind; NULL: do not listen */
 	uint64_t started_ms;  /* wall clock */
+	uint32_t wire_max;    /* 0: WIRE_VERSION. For tests: what a later kith would say */
 };
 
 enum event_kind {
@@ -64,6 +65,7 @@ struct event {
 
 struct host_figures {
 	uint64_t store_bytes, store_map_bytes, disk_free_bytes, commits, flushes, changes;
+	uint32_t store_format;
 	bool link_connected;
 };
 

@@ -18,6 +18,9 @@
 #include <kith/err.h>
 #include <kith/view.h>
 
+/* Of rows and tables: the number in the marks of both environments. */
+#define STORE_FORMAT 1u
+
 struct store;
 
 struct store_options {

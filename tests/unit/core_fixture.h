@@ -33,6 +33,7 @@
 
 struct side {
 	unsigned at;
+	int64_t skew_ms; /* of its wall clock */
 	uint64_t chance;
 	struct id id;
 	struct node_keys keys;
@@ -238,7 +239,7 @@ static void fix_step(struct fix *x, unsigned at, const struct event *e)
 	struct why why;
 
 	now.now = x->now;
-	now.wall_ms = FIX_WALL + x->now;
+	now.wall_ms = FIX_WALL + x->now + (uint64_t)s->skew_ms;
 	arena_reset(&s->arena);
 	assert_int_equal(store_turn_begin(s->store, &s->view), 0);
 	s->result = node_step(s->node, &now, &s->view, &out);
