@@ -58,8 +58,9 @@ int wire_request_encode(const struct ctl_request *r, struct arena *a, struct spa
 static const struct {
 	const char *words;
 	bool changes;
+	unsigned groups;
 } verbs[] = {
-#define VERB(id, number, words, changes, help) [number] = { words, changes },
+#define VERB(id, number, words, changes, who, help) [number] = { words, changes, who },
 #include <kith/control.def>
 #undef VERB
 };
@@ -80,6 +81,11 @@ const char *verb_words(uint32_t verb)
 bool verb_changes(uint32_t verb)
 {
 	return verb < COUNT(verbs) && verbs[verb].changes;
+}
+
+unsigned verb_groups(uint32_t verb)
+{
+	return verb < COUNT(verbs) ? verbs[verb].groups : 0;
 }
 
 const char *problem_name(enum problem p)

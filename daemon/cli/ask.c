@@ -84,7 +84,7 @@ static int connect_to(struct cli *c)
 	if (rc == CTL_E_DENIED)
 		return cli_say(CLI_ABSENT,
 			"%s may not be opened by this user\n"
-			"  next: an administrator adds them to group kith",
+			"  next: ask its owner, or run kithctl as that user",
 			path);
 	if (rc > 0)
 		return cli_say(CLI_ABSENT, "%s: %s", path, why.text);

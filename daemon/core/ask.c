@@ -137,6 +137,8 @@ int ask_step(struct step *s)
 	r = r ? ask_problem(&a, PROBLEM_MALFORMED, "the request cannot be read")
 	      : check_words(&a);
 	if (r == 0)
+		r = ask_may(&a);
+	if (r == 0)
 		r = handle(&a);
 	if (r < 0)
 		return err_up(r);
@@ -238,6 +240,10 @@ int ask_record(struct ask *a, struct id *ret)
 
 	if (!text.len)
 		return ask_problem(a, PROBLEM_ARGUMENT, "which record? none was named");
+	if (slash && !ask_sees_contents(a))
+		return ask_problem(a, PROBLEM_NEEDS_CARE,
+			"who is in kith-operator only names records by their ids, not by a "
+			"council's ids of children");
 	if (slash) {
 		struct span authority = { text.at, (size_t)(slash - text.at) };
 		struct span child = { slash + 1, text.len - authority.len - 1 };

@@ -29,6 +29,10 @@ MUST_USE int ask_made(struct ask *a, const struct id *record, const struct ref *
  */
 MUST_USE int ask_record(struct ask *a, struct id *ret);
 MUST_USE int ask_peer(struct ask *a, struct id *ret);
+/* By the groups of who asks: 0, PROBLEM_NOT_ALLOWED, PROBLEM_NEEDS_*. */
+MUST_USE int ask_may(struct ask *a);
+/* Whether who asks may see what a record says: kith-operator may not. */
+bool ask_sees_contents(const struct ask *a);
 
 /* Text in the arena; NULL when memory is out. */
 const char *text_of_id(struct arena *a, const struct id *id);

@@ -197,6 +197,20 @@ int view_move(
 	return 0;
 }
 
+/* What an operator is shown of a move: how it stands, and nothing of what it is about. */
+static void without_contents(struct ctl_move *m)
+{
+	*m = (struct ctl_move){ .record = m->record,
+		.from = m->from,
+		.to = m->to,
+		.state = m->state,
+		.waits_for = m->waits_for,
+		.held = m->held,
+		.of = m->of,
+		.since_ms = m->since_ms,
+		.term = m->term };
+}
+
 int moves_waiting(struct step *s, uint64_t *ret)
 {
 	struct scan scan;
@@ -244,6 +258,8 @@ int ask_move_list(struct ask *a)
 		if (r)
 			return err_up(r);
 	}
+	for (size_t i = 0; i < a->reply.n_moves && !ask_sees_contents(a); i++)
+		without_contents(&a->reply.moves[i]);
 	return r < 0 ? err_up(r) : 0;
 }
 
@@ -274,6 +290,8 @@ int follower_tell(struct step *s, struct follower *f)
 	if (r)
 		return err_up(r);
 	state = a->n_offers ? (uint32_t)a->offers[a->n_offers - 1].state : UINT32_MAX;
+	if (f->bare)
+		without_contents(&move);
 	if (move.state && strcmp(move.state, "complete") == 0)
 		state |= 256;
 	if (f->told && f->told_held == p.held && f->told_state == state && !settled(a))
@@ -308,6 +326,7 @@ static int follow(struct ask *a, const struct id *record)
 		*f = (struct follower){ .busy = true,
 			.client = a->s->event->client,
 			.request = a->q.id,
+			.bare = !ask_sees_contents(a),
 			.record = *record };
 		a->open = true;
 		return follower_tell(a->s, f);
@@ -342,6 +361,8 @@ int ask_move_show(struct ask *a)
 	if (!f->n_offers)
 		return ask_problem(a, PROBLEM_OFFER_NONE, "this record was never offered");
 	r = view_move(a->s, &record, f, move);
+	if (!r && !ask_sees_contents(a))
+		without_contents(move);
 	a->reply.moves = move;
 	a->reply.n_moves = 1;
 	return r ? err_up(r) : 0;

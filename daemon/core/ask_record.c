@@ -131,6 +131,8 @@ int ask_custody(struct ask *a)
 	r = node_affairs(a->s, &record, &f);
 	if (!r)
 		r = view_custody(a, &record, f);
+	for (size_t i = 0; i < a->reply.n_custody && !ask_sees_contents(a); i++)
+		a->reply.custody[i].worker = NULL;
 	return r ? err_up(r) : 0;
 }
 

@@ -121,7 +121,7 @@ struct follower {
 	struct id record;
 	uint64_t told_held;
 	uint32_t told_state;
-	bool told;
+	bool told, bare; /* .bare: for an operator */
 };
 
 /* Somebody local who reads the log, and stays at its end or not (follow.c). */

@@ -39,7 +39,7 @@ static int connect_verdict(const char *path, int error, struct why *why)
 		return CTL_E_ABSENT;
 	case EACCES:
 	case EPERM:
-		why_set(why, "you may not use %s: be a member of the group kith", path);
+		why_set(why, "you may not use %s: it belongs to somebody else", path);
 		return CTL_E_DENIED;
 	case EAGAIN:
 		why_set(why, "%s has too many callers waiting: try again", path);

@@ -216,8 +216,20 @@ int ctl_server_fd(const struct ctl_server *s)
 
 /* ---- Coming ---- */
 
+/* The groups as they were when it connected; too many are none, so that nobody gets more than
+ * is his. */
+static size_t groups_of(int fd, gid_t into[CTL_GROUPS_MAX])
+{
+	socklen_t bytes = CTL_GROUPS_MAX * sizeof(*into);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, into, &bytes) < 0)
+		return 0;
+	return bytes / sizeof(*into);
+}
+
 static int welcome(struct ctl_server *s, int fd)
 {
+	gid_t groups[CTL_GROUPS_MAX];
 	struct ucred u;
 	struct ctl_peercred cred;
 	struct client *c;
@@ -244,7 +256,7 @@ static int welcome(struct ctl_server *s, int fd)
 	s->clients = c;
 	s->n++;
 
-	cred = (struct ctl_peercred){ u.pid, u.uid, u.gid };
+	cred = (struct ctl_peercred){ u.pid, u.uid, u.gid, groups, groups_of(fd, groups) };
 	c->welcome = s->h.opened(s->h.ctx, c->number, &cred);
 	if (!c->welcome)
 		end(c);

@@ -16,6 +16,7 @@
 #include <kith/store.h>
 
 #define CLIENTS_MAX     64                         /* of the control socket */
+#define STRANGERS_MAX   4                          /* of them in no group of kith */
 #define TURN_FRAMES_MAX 256                        /* of one turn, both sockets together */
 #define TURN_KEPT_MAX   ((size_t)8 * 1024 * 1024)  /* bytes of requests kept for a turn */
 #define TURN_MADE_MAX   ((size_t)16 * 1024 * 1024) /* bytes of what a turn has made */
@@ -31,8 +32,16 @@
 struct asker {
 	uint64_t client; /* 0: nobody sits here */
 	uid_t uid;
+	unsigned groups;  /* bits of enum groups; 0: a stranger */
 	char *user;       /* "uid 1000 (jo)" of .uid, or NULL */
 	unsigned waiting; /* requests of past turns without their last reply */
+};
+
+/* The groups of this machine whose members may ask, as they were at the start. */
+#define LOCAL_GROUPS 4
+struct local_group {
+	unsigned bit; /* enum groups; 0: this machine has no such group */
+	gid_t gid;
 };
 
 /* One request of the turn under way. */
@@ -75,6 +84,7 @@ struct host {
 	uid_t link_user;
 	bool has_link_user;
 	struct asker askers[CLIENTS_MAX];
+	struct local_group groups[LOCAL_GROUPS];
 
 	struct turn turn;
 	struct host_figures figures;

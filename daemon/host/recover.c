@@ -164,6 +164,7 @@ static int ask_again(struct host *h, const struct ask *ask)
 	if (!asker)
 		return 0;
 	e.user = asker->user;
+	e.groups = asker->groups;
 	r = turn_step(h, &e);
 	if (r == 0)
 		r = turn_close(h, &outcome);

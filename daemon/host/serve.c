@@ -11,6 +11,7 @@
 #include "daemon/host/host.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,12 +73,61 @@ static struct asker *place_for(struct host *h, uid_t uid)
 	return best;
 }
 
+static void find_groups(struct host *h)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} known[LOCAL_GROUPS] = {
+		{ "kith", GROUP_LOOK },
+		{ "kith-operator", GROUP_OPERATOR },
+		{ "kith-app", GROUP_APP },
+		{ "kith-admin", GROUP_ADMIN },
+	};
+
+	for (size_t i = 0; i < LOCAL_GROUPS; i++) {
+		const struct group *g = getgrnam(known[i].name);
+
+		if (g)
+			h->groups[i] = (struct local_group){ known[i].bit, g->gr_gid };
+	}
+}
+
+static bool is_in(const struct ctl_peercred *cred, gid_t gid)
+{
+	bool in = cred->gid == gid;
+
+	for (size_t i = 0; i < cred->n_groups; i++)
+		in |= cred->groups[i] == gid;
+	return in;
+}
+
+static unsigned groups_of(const struct host *h, const struct ctl_peercred *cred)
+{
+	unsigned bits = cred->uid == 0 || cred->uid == geteuid() ? GROUP_ADMIN : 0;
+
+	for (size_t i = 0; i < LOCAL_GROUPS; i++)
+		if (h->groups[i].bit && is_in(cred, h->groups[i].gid))
+			bits |= h->groups[i].bit;
+	return bits;
+}
+
+static bool strangers_full(const struct host *h)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		n += h->askers[i].client != 0 && h->askers[i].groups == 0;
+	return n >= STRANGERS_MAX;
+}
+
 static bool control_opened(void *ctx, uint64_t client, const struct ctl_peercred *cred)
 {
 	struct host *h = ctx;
 	struct asker *a = place_for(h, cred->uid);
+	const unsigned groups = groups_of(h, cred);
 
-	if (!a)
+	if (!a || (!groups && strangers_full(h)))
 		return false;
 	if (!a->user || a->uid != cred->uid) {
 		free(a->user);
@@ -87,8 +137,25 @@ static bool control_opened(void *ctx, uint64_t client, const struct ctl_peercred
 	if (!a->user)
 		return false;
 	a->client = client;
+	a->groups = groups;
 	a->waiting = 0;
 	return true;
+}
+
+/* Who is in no group gets a word and the door; what he sent is not even looked at. */
+static void turn_away(struct host *h, const struct asker *a)
+{
+	char text[200];
+	const struct ctl_reply reply = {
+		.last = true, .problem = PROBLEM_NOT_ALLOWED, .problem_text = text
+	};
+	int r;
+
+	(void)snprintf(text, sizeof(text), "%.100s is in none of kith's groups", a->user);
+	r = host_reply(h, a->client, &reply);
+	if (r < 0)
+		h->failed = err_up(r);
+	ctl_server_close(h->control, a->client);
 }
 
 static void control_frame(void *ctx, uint64_t client, struct span bytes)
@@ -99,7 +166,12 @@ static void control_frame(void *ctx, uint64_t client, struct span bytes)
 
 	if (!a)
 		return;
+	if (!a->groups) {
+		turn_away(h, a);
+		return;
+	}
 	e.user = a->user;
+	e.groups = a->groups;
 	step(h, &e);
 }
 
@@ -269,6 +341,7 @@ int serve_open(struct host *h, int control_fd, int link_fd, struct why *why)
 	const struct passwd *user = getpwnam(LINK_USER);
 	int r;
 
+	find_groups(h);
 	if (user) {
 		h->has_link_user = true;
 		h->link_user = user->pw_uid;

@@ -13,8 +13,21 @@
 
 #define CONTROL_FRAME_MAX (1024 * 1024)
 
+/* The groups of local people that kithd knows, as bits. */
+enum groups {
+	GROUP_LOOK = 1,     /* kith */
+	GROUP_OPERATOR = 2, /* kith-operator */
+	GROUP_APP = 4,      /* kith-app */
+	GROUP_ADMIN = 8,    /* kith-admin; root; the user whom kithd runs as */
+};
+#define MAY_ADMIN GROUP_ADMIN
+#define MAY_RUN   (GROUP_ADMIN | GROUP_OPERATOR)
+#define MAY_CARE  (GROUP_ADMIN | GROUP_APP)
+#define MAY_BOTH  (GROUP_ADMIN | GROUP_OPERATOR | GROUP_APP)
+#define MAY_LOOK  (GROUP_ADMIN | GROUP_OPERATOR | GROUP_APP | GROUP_LOOK)
+
 enum verb {
-#define VERB(id, number, words, changes, help) VERB_##id = number,
+#define VERB(id, number, words, changes, who, help) VERB_##id = number,
 #include <kith/control.def>
 #undef VERB
 };
@@ -25,6 +38,7 @@ enum problem {
 };
 const char *verb_words(uint32_t verb); /* NULL: none of ours */
 bool verb_changes(uint32_t verb);
+unsigned verb_groups(uint32_t verb); /* who may: bits of enum groups; 0: none of ours */
 const char *problem_name(enum problem p);
 const char *problem_cause(enum problem p);
 const char *problem_next(enum problem p);

@@ -26,10 +26,13 @@ enum {
 	CTL_E_IN_USE, /* bind: somebody else listens on that path */
 };
 
+#define CTL_GROUPS_MAX 1024 /* who is in more, is in none but .gid */
 struct ctl_peercred {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
+	const gid_t *groups; /* besides .gid, during the call */
+	size_t n_groups;
 };
 
 struct ctl_handlers {

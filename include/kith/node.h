@@ -44,7 +44,7 @@ enum event_kind {
 	EVENT_LINK_UP,     /* .link .region .dialled .curve_key (the peer's) */
 	EVENT_LINK_DOWN,   /* .link .text */
 	EVENT_FRAME,       /* .link .bytes: one Frame of a peer */
-	EVENT_ASK,         /* .client .user .bytes: one Request of a local client */
+	EVENT_ASK,         /* .client .user .groups .bytes: one Request of a local client */
 	EVENT_CLIENT_GONE, /* .client */
 	EVENT_LISTEN,      /* .text: kith-link is to bind this from now on; NULL: nothing */
 };
@@ -59,7 +59,8 @@ struct event {
 	struct pubkey curve_key;
 	struct span bytes;
 	const char *text;
-	const char *user;                   /* who asks: "uid 1000 (jo)" */
+	const char *user; /* who asks: "uid 1000 (jo)" */
+	unsigned groups;  /* of who asks: bits of enum groups; 0 may nothing */
 	const struct host_figures *figures; /* may be NULL: what only the host knows */
 };
 

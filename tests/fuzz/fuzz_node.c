@@ -311,7 +311,9 @@ void world_message(struct world *w, unsigned p, const struct message *m)
 
 void world_request(struct world *w, const struct ctl_request *q)
 {
-	struct event e = { .kind = EVENT_ASK, .client = 7, .user = "uid 1000 (ann)" };
+	struct event e = {
+		.kind = EVENT_ASK, .client = 7, .user = "uid 1000 (ann)", .groups = GROUP_ADMIN
+	};
 
 	demand(wire_request_encode(q, w->st.arena, &e.bytes) == 0);
 	world_step(w, &e);

@@ -587,7 +587,11 @@ static void raw(struct world *w, unsigned p, unsigned how)
 {
 	const struct span bytes = input_bytes(w, 4000);
 	const uint64_t link = w->st.puppets[p].link;
-	struct event e = { .kind = EVENT_ASK, .client = 8, .user = "", .bytes = bytes };
+	struct event e = { .kind = EVENT_ASK,
+		.client = 8,
+		.user = "",
+		.groups = GROUP_ADMIN,
+		.bytes = bytes };
 
 	if (how == 0)
 		world_frame(w, link ? link : 1, bytes);

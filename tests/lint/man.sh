@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # man.sh: nothing that a user can give is missing from the manual. Every verb of control.def and
-# of kithctl's table, and every long option, stands in kithctl(1); every setting in kithd.conf(5).
+# of kithctl's table, and every long option, stands in kithctl(1); every setting in kithd.conf(5);
+# who may ask which verb in kithd(8).
 
 cd "$(dirname "$0")/../.." || exit 1
 page=conf/man/kithctl.1
@@ -37,6 +38,14 @@ done <<<"$options"
 while read -r setting; do
 	grep -qE "^\.It Cm $setting\$" conf/man/kithd.conf.5 || missing conf/man/kithd.conf.5 "$setting"
 done <<<"$settings"
+# Who may what, as control.def has it.
+declare -A who=([MAY_LOOK]="look" [MAY_RUN]="operator" [MAY_CARE]="app" [MAY_BOTH]="operator, app"
+	[MAY_ADMIN]="admin")
+while IFS=: read -r verb may; do
+	grep -qxF ".It Ic $verb Ta ${who[$may]}" conf/man/kithd.8 ||
+		missing conf/man/kithd.8 "$verb, for ${who[$may]},"
+done < <(sed -n 's/^VERB([A-Z_]*, *[0-9]*, *"\([^"]*\)", *[a-z]*, *\([A-Z_]*\),.*/\1:\2/p' \
+	include/kith/control.def)
 for daemon in host/kithd link/kith-link; do
 	of_daemon=conf/man/${daemon#*/}.8
 	given=$(sed -n 's/^\t\t{ "\([a-z-]*\)", \(no\|required\)_argument,.*/\1/p' daemon/$daemon.c)

@@ -109,9 +109,11 @@ static struct span encode(const struct ctl_request *q, struct arena *arena)
 
 static struct event event_of(struct span bytes)
 {
-	return (struct event){
-		.kind = EVENT_ASK, .client = CLIENT, .user = "uid 1000 (ann)", .bytes = bytes
-	};
+	return (struct event){ .kind = EVENT_ASK,
+		.client = CLIENT,
+		.user = "uid 1000 (ann)",
+		.groups = GROUP_ADMIN,
+		.bytes = bytes };
 }
 
 void client_ask(struct region *r, const struct ctl_request *q, struct answer *ret)

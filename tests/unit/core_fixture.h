@@ -46,6 +46,7 @@ struct side {
 	struct view view;
 	int result;       /* of the last step */
 	uint32_t problem; /* of the last request; 0: none */
+	unsigned groups;  /* of who asks; 0: an administrator */
 	char reply[4096]; /* its last reply, as text of every string in it */
 	char told[8192];  /* every tell since the last fix_hush */
 };
@@ -226,7 +227,7 @@ UNUSED static void fix_speak(struct fix *x, unsigned at, const struct actions *o
 			fix_tell(s, &a->tell);
 		else if (a->kind == ACTION_REPLY)
 			fix_reply(s, a->bytes);
-		else if (a->kind != ACTION_LINK_PEERS)
+		else if (a->kind != ACTION_LINK_PEERS && a->kind != ACTION_HOST)
 			fix_carry(x, at, a);
 	}
 }
@@ -409,6 +410,7 @@ UNUSED static int fix_ask(struct fix *x, unsigned at, const struct ctl_request *
 	arena_init(&a, 0);
 	full.id = 1;
 	e.user = "uid 1000 (ann)";
+	e.groups = s->groups ? s->groups : GROUP_ADMIN;
 	s->reply[0] = '\0';
 	s->problem = UINT32_MAX;
 	assert_int_equal(wire_request_encode(&full, &a, &e.bytes), 0);

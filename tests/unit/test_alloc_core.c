@@ -251,9 +251,11 @@ static void ask(struct federation *f, unsigned of, const struct ctl_request *q)
 	static const struct host_figures figures = { .store_map_bytes = 1 << 28,
 		.disk_free_bytes = UINT64_C(1) << 40 };
 	struct ctl_request full = *q;
-	struct event e = {
-		.kind = EVENT_ASK, .client = 7, .user = "uid 1000 (ann)", .figures = &figures
-	};
+	struct event e = { .kind = EVENT_ASK,
+		.client = 7,
+		.user = "uid 1000 (ann)",
+		.groups = GROUP_ADMIN,
+		.figures = &figures };
 	struct arena a;
 
 	full.id = 1;

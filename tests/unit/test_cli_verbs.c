@@ -57,7 +57,7 @@ static void the_table_says_what_control_def_says(void **state)
 	size_t served = 0, n = 0;
 
 	(void)state;
-#define VERB(id, number_, words_, changes_, help_)                                             \
+#define VERB(id, number_, words_, changes_, who_, help_)                                       \
 	n++;                                                                                   \
 	for (size_t i = 0; i < n_verbs; i++)                                                   \
 		if (verbs[i].number == (number_)) {                                            \

@@ -208,6 +208,7 @@ static void who_connects_is_known_by_the_kernel(void **state)
 	assert_int_equal(t->cred.pid, getpid());
 	assert_int_equal(t->cred.uid, geteuid());
 	assert_int_equal(t->cred.gid, getegid());
+	assert_int_equal(t->cred.n_groups, getgroups(0, NULL));
 	ctl_client_free(c);
 }
 

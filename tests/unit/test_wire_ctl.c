@@ -119,12 +119,14 @@ static void every_verb_and_problem_has_its_words(void **state)
 	assert_null(verb_words(0));
 	assert_null(verb_words(UINT32_MAX));
 	assert_false(verb_changes(UINT32_MAX));
+	assert_int_equal(verb_groups(UINT32_MAX), 0);
 	assert_string_equal(problem_name(PROBLEM_RECORD_UNKNOWN), "record-unknown");
 	assert_null(problem_name((enum problem)0));
 	assert_null(problem_next((enum problem)100000));
-#define VERB(id, number, words, changes, help)                                                 \
+#define VERB(id, number, words, changes, who, help)                                            \
 	assert_string_equal(verb_words(number), words);                                        \
-	assert_int_equal(verb_changes(number), changes);
+	assert_int_equal(verb_changes(number), changes);                                       \
+	assert_int_equal(verb_groups(number), who);
 #include <kith/control.def>
 #undef VERB
 #define PROBLEM(id, number, name, rule, cause, next)                                           \
