@@ -164,6 +164,7 @@ int view_circle(struct ask *a, const struct id *record, const struct affairs *f)
 /* The worker whom an Accept names, from the one sealed change that it refers to (P6.1). */
 const char *view_worker(struct step *s, const struct id *record, const struct held *accept)
 {
+	CLEANUP(body_key_done) struct body_key key = { 0 };
 	struct index_row at;
 	struct wire_change c;
 	struct header h;
@@ -173,7 +174,7 @@ const char *view_worker(struct step *s, const struct id *record, const struct he
 		index_get(s->view, record, &accept->control.words.at, &at) ||
 		!hash_equal(&at.change, &accept->control.words.change) ||
 		log_get(s->view, at.n, &c) || wire_header_decode(c.header, &h) ||
-		body_open(s, s->arena, &h, c.body, &b))
+		body_open(s, s->arena, &key, &h, c.body, &b))
 		return NULL;
 	for (size_t i = 0; i < b.n_entries; i++)
 		if (b.entries[i].has_worker)

@@ -113,25 +113,42 @@ int body_seal(struct step *s, const struct header *h, const struct body *b,
 	return 0;
 }
 
-int body_open(struct step *s, struct arena *a, const struct header *h, struct span sealed,
-	struct body *ret)
+/* The key of a body, from memory when the body before it had the same. 0, BODY_E_KEY. */
+static int find_key(struct step *s, const struct header *h, struct body_key *k)
 {
-	CLEANUP(secret_done) struct secret key = { 0 };
+	int r;
+
+	if (k->held && k->epoch == h->key_epoch && k->class == h->key_class &&
+		id_equal(&k->record, &h->record))
+		return 0;
+	k->held = false;
+	r = key_get(s->view, &h->record, h->key_epoch, h->key_class, &k->secret);
+	if (r)
+		return r == ROW_NONE ? BODY_E_KEY : err_up(r);
+	k->record = h->record;
+	k->epoch = h->key_epoch;
+	k->class = h->key_class;
+	k->held = true;
+	return 0;
+}
+
+int body_open(struct step *s, struct arena *a, struct body_key *key, const struct header *h,
+	struct span sealed, struct body *ret)
+{
 	uint8_t ctx[CONTEXT_MAX], *plain;
 	struct span bytes;
 	struct hash root;
 	size_t len;
-	int r;
+	int r = find_key(s, h, key);
 
-	r = key_get(s->view, &h->record, h->key_epoch, h->key_class, &key);
 	if (r)
-		return r == ROW_NONE ? BODY_E_KEY : err_up(r);
+		return r < 0 ? err_up(r) : r;
 	if (sealed.len > BODY_SEALED_MAX)
 		return BODY_E_SEAL;
 	plain = arena_alloc(a, sealed.len ? sealed.len : 1);
 	if (!plain)
 		return err_new(-ENOMEM);
-	r = crypto_open(s->crypto, &key, context(h, ctx), sealed, plain, &len);
+	r = crypto_open(s->crypto, &key->secret, context(h, ctx), sealed, plain, &len);
 	if (r)
 		return r == CRYPTO_E_BAD ? BODY_E_SEAL : err_up(r);
 	r = wire_body_unpad((struct span){ plain, len }, &bytes);

@@ -500,6 +500,7 @@ int feed_came(struct step *s, struct peer *p, const struct message *m, size_t by
 		bytes > p->owed)
 		return peer_refuse(s, p, NULL, VERDICT_FEED_UNASKED, true);
 	p->owed -= bytes;
+	s->node->bulk_last = s->event->now;
 	for (size_t i = 0; i < m->feed.n; i++) {
 		const struct feed_item *item = &m->feed.items[i];
 

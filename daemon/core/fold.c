@@ -22,10 +22,8 @@ struct strand {
 
 struct reading {
 	struct step *s;
-	struct fold *f;
+	struct fold_reading *r;
 	const struct affairs *affairs;
-	struct fold_change *all;
-	size_t n, room;
 };
 
 struct folding {
@@ -48,7 +46,7 @@ static bool is_counted(const struct fold_change *c)
 static int open_control(struct reading *w, struct fold_change *c, struct span body)
 {
 	struct control control;
-	int r = wire_control_decode(body, &w->f->arena, &control);
+	int r = wire_control_decode(body, &w->r->f.arena, &control);
 
 	if (r < 0)
 		return err_up(r);
@@ -68,7 +66,7 @@ static int open_change(struct reading *w, struct fold_change *c, struct span bod
 
 	if (c->header.flags & FLAG_CONTROL)
 		return open_control(w, c, body);
-	r = body_open(w->s, &w->f->arena, &c->header, body, &c->body);
+	r = body_open(w->s, &w->r->f.arena, &w->r->key, &c->header, body, &c->body);
 	if (r < 0)
 		return err_up(r);
 	c->open = r == BODY_E_KEY ? FOLD_SEALED : r ? FOLD_DAMAGED : FOLD_OPEN;
@@ -100,41 +98,61 @@ static int strand_of(struct folding *w, size_t i)
 	return 0;
 }
 
-static int load(struct reading *w, const struct id *record)
+/* The change of the row that the scan has found. */
+static int load_change(struct reading *w)
 {
-	struct scan scan;
+	struct fold_reading *rd = w->r;
+	struct fold_change *grown =
+		arena_grow(&rd->f.arena, rd->all, rd->n, &rd->room, sizeof(*grown));
+	struct fold_change *c;
+	struct wire_change bytes;
+	struct reader value = reader_of(rd->scan.value);
+	uint64_t n = get_u64(&value);
+	struct id again;
 	int r;
 
-	scan_init(&scan, TABLE_INDEX, SPAN_OF(*record));
-	while ((r = scan_next(&scan, w->s->view)) == 0) {
-		struct fold_change *grown =
-			arena_grow(&w->f->arena, w->all, w->n, &w->room, sizeof(*grown));
-		struct fold_change *c;
-		struct wire_change bytes;
-		struct reader rd = reader_of(scan.value);
-		uint64_t n = get_u64(&rd);
-		struct id again;
+	if (!grown)
+		return err_new(-ENOMEM);
+	rd->all = grown;
+	c = &grown[rd->n];
+	*c = (struct fold_change){ 0 };
+	get_into(&value, c->ref.change.b, HASH_LEN);
+	if (value.bad || !index_key_read((struct span){ rd->scan.key, rd->scan.key_len },
+				 &again, &c->ref.at))
+		return err_new(-EUCLEAN);
+	r = log_get(w->s->view, n, &bytes);
+	if (r)
+		return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
+	if (wire_header_decode(bytes.header, &c->header))
+		return err_new(-EUCLEAN);
+	r = open_change(w, c, bytes.body);
+	rd->n++;
+	return r ? err_up(r) : 0;
+}
 
-		if (!grown)
-			return err_new(-ENOMEM);
-		w->all = grown;
-		c = &grown[w->n];
-		*c = (struct fold_change){ 0 };
-		get_into(&rd, c->ref.change.b, HASH_LEN);
-		if (rd.bad || !index_key_read((struct span){ scan.key, scan.key_len }, &again,
-				      &c->ref.at))
-			return err_new(-EUCLEAN);
-		r = log_get(w->s->view, n, &bytes);
+void fold_begin(struct fold_reading *w, const struct id *record)
+{
+	*w = (struct fold_reading){ .record = *record };
+	arena_init(&w->f.arena, 0);
+	scan_init(&w->scan, TABLE_INDEX, SPAN_OF(*record));
+}
+
+int fold_some(struct step *s, struct fold_reading *w, size_t most)
+{
+	struct reading rd = { .s = s, .r = w };
+	int r = node_affairs(s, &w->record, &rd.affairs);
+
+	if (r)
+		return err_up(r);
+	for (size_t i = 0; i < most; i++) {
+		r = scan_next(&w->scan, s->view);
 		if (r)
-			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
-		if (wire_header_decode(bytes.header, &c->header))
-			return err_new(-EUCLEAN);
-		r = open_change(w, c, bytes.body);
+			return r == ROW_NONE ? 0 : err_up(r);
+		r = load_change(&rd);
 		if (r)
 			return err_up(r);
-		w->n++;
 	}
-	return r < 0 ? err_up(r) : 0;
+	return FOLD_MORE;
 }
 
 /* Where a place stands in .all; false when it is not held. */
@@ -452,26 +470,43 @@ int fold_state(struct fold *f, struct crypto *c, const struct secret *key)
 	return r ? err_odd(r) : 0;
 }
 
-int fold_read(struct step *s, const struct id *record, struct fold *ret)
+int fold_end(struct step *s, struct fold_reading *w, struct fold *ret)
 {
 	CLEANUP(secret_done) struct secret key = { 0 };
-	struct reading w = { .s = s, .f = ret };
-	int r;
+	const struct affairs *a;
+	int r = fold_arrange(&w->f, w->all, w->n);
 
-	*ret = (struct fold){ 0 };
-	arena_init(&ret->arena, 0);
-	r = node_affairs(s, record, &w.affairs);
 	if (!r)
-		r = load(&w, record);
-	if (!r)
-		r = fold_arrange(ret, w.all, w.n);
+		r = node_affairs(s, &w->record, &a);
 	if (!r) {
-		r = key_get(s->view, record, w.affairs->epoch, 0, &key);
-		r = r == 0 ? fold_state(ret, s->crypto, &key) : r == ROW_NONE ? 0 : r;
+		r = key_get(s->view, &w->record, a->epoch, 0, &key);
+		r = r == 0 ? fold_state(&w->f, s->crypto, &key) : r == ROW_NONE ? 0 : r;
 	}
+	*ret = w->f;
+	w->f = (struct fold){ 0 };
 	if (r)
 		fold_done(ret);
 	return r ? err_up(r) : 0;
+}
+
+int fold_read(struct step *s, const struct id *record, struct fold *ret)
+{
+	struct fold_reading w;
+	int r;
+
+	*ret = (struct fold){ 0 };
+	fold_begin(&w, record);
+	r = fold_some(s, &w, SIZE_MAX);
+	if (!r)
+		r = fold_end(s, &w, ret);
+	fold_drop(&w);
+	return r ? err_up(r) : 0;
+}
+
+void fold_drop(struct fold_reading *w)
+{
+	secret_done(&w->key.secret);
+	fold_done(&w->f);
 }
 
 void fold_done(struct fold *f)

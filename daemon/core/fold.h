@@ -11,6 +11,9 @@
 #include <kith/arena.h>
 #include <kith/wire.h>
 
+#include "daemon/core/body.h"
+#include "daemon/core/rows.h"
+
 struct step;
 
 enum fold_open {
@@ -54,6 +57,23 @@ struct fold {
 MUST_USE int fold_arrange(struct fold *f, struct fold_change *all, size_t n);
 /* Then the state hash, under the newest class-0 key. */
 MUST_USE int fold_state(struct fold *f, struct crypto *c, const struct secret *key);
+
+/* Reading in portions, which may be steps apart: what the record gets meanwhile may be missing,
+ * and the caller compares the number. .f is taken by fold_end(). */
+struct fold_reading {
+	struct fold f;
+	struct id record;
+	struct scan scan;
+	struct fold_change *all;
+	size_t n, room;
+	struct body_key key;
+};
+void fold_begin(struct fold_reading *w, const struct id *record);
+enum { FOLD_MORE = 1 };
+/* Opens at most .most changes: 0, all are; FOLD_MORE. */
+MUST_USE int fold_some(struct step *s, struct fold_reading *w, size_t most);
+MUST_USE int fold_end(struct step *s, struct fold_reading *w, struct fold *ret);
+void fold_drop(struct fold_reading *w); /* in whatever state it is */
 
 /* All of it from the store. 0, or < 0. Call fold_done() also after that. */
 MUST_USE int fold_read(struct step *s, const struct id *record, struct fold *ret);

@@ -14,6 +14,7 @@
 #include <kith/node.h>
 
 #include "daemon/core/affairs.h"
+#include "daemon/core/body.h"
 #include "daemon/core/rows.h"
 
 #define PEERS_MAX      64
@@ -23,6 +24,7 @@
 #define STREAMS_MAX    16
 #define SEEN_MAX       256
 #define AFFAIRS_CACHED 64
+#define FOLD_AT_ONCE   32 /* changes that are opened in the step that takes them */
 #define NAME_TEXT_MAX  REGION_NAME_MAX
 #define PATH_MAX_BYTES ((size_t)208 * 1024) /* the path travels in one message (P7.7) */
 
@@ -181,6 +183,12 @@ struct node {
 	bool forgetting;
 	struct id forgotten;
 
+	/* Records whose fold waits (uptake.c), and the one that is being read. */
+	bool stale;
+	msec uptake_last; /* a portion was read */
+	msec bulk_last;   /* bulk of a peer came: it goes first */
+	struct uptake *uptake;
+
 	uint64_t forks, forks_since_ms;
 	uint64_t link_since_ms, full_since_ms; /* wall */
 	uint64_t bytes_in, bytes_out;          /* of frames of peers */
@@ -298,8 +306,8 @@ enum {
 };
 MUST_USE int body_seal(struct step *s, const struct header *h, const struct body *b,
 	struct span *ret_sealed, struct hash *ret_root);
-MUST_USE int body_open(struct step *s, struct arena *a, const struct header *h,
-	struct span sealed, struct body *ret);
+MUST_USE int body_open(struct step *s, struct arena *a, struct body_key *key,
+	const struct header *h, struct span sealed, struct body *ret);
 
 /* feed.c ----------------------------------------------------------------------------------- */
 /* Tell the circle of a change just stored: our own always, others' when we are custodian. */
@@ -333,6 +341,16 @@ MUST_USE int follow_some(struct step *s);
 /* Somebody has more to read: the next step need not wait. */
 bool follow_waits(const struct node *n);
 void follow_gone(struct node *n, uint64_t client);
+
+/* uptake.c --------------------------------------------------------------------------------- */
+/* The fold of this record is needed, at some time soon. */
+MUST_USE int uptake_put(struct step *s, const struct id *record);
+msec uptake_due(const struct node *n);
+/* The next portion. */
+MUST_USE int uptake_some(struct step *s);
+/* Whether something stood there when the node was made. */
+MUST_USE int uptake_find(struct node *n, const struct view *v);
+void uptake_drop(struct node *n);
 
 /* forget.c --------------------------------------------------------------------------------- */
 /* Whether a region that is no peer has rows of one. */
@@ -378,6 +396,9 @@ void peer_lost(struct step *s, struct peer *p);
 /* After control changes of a record came or were made: roles, shares, and what follows by
  * itself (Release, StandDown, removal). */
 MUST_USE int record_settle(struct step *s, const struct id *record);
+/* Its fold is here: the summary, and whether the open Offer to us is complete. */
+struct fold;
+MUST_USE int record_taken_up(struct step *s, const struct id *record, const struct fold *f);
 MUST_USE int record_count(struct step *s, const struct id *record, size_t more);
 /* Of the newest manifest: how many changes it names and how many of them are held. */
 struct progress {
@@ -436,9 +457,8 @@ MUST_USE int summary_entries(
 MUST_USE int summary_taken(
 	struct step *s, const struct id *record, const struct run *run, size_t n);
 /* Made from a fold that somebody needed anyway. */
-struct fold;
 MUST_USE int summary_fold(struct step *s, const struct id *record, const struct fold *f);
-/* Remade from the fold when changes of others have come since. */
+/* Remade from the fold when changes of others have come since: at once when they are few. */
 MUST_USE int summary_refresh(struct step *s, const struct id *record);
 MUST_USE int token_find(
 	struct step *s, struct span authority, struct span child, struct id *ret);

@@ -293,6 +293,8 @@ static int finish_step(struct step *s)
 	}
 	if (!r)
 		r = follow_some(s);
+	if (!r)
+		r = uptake_some(s);
 	return r ? err_up(r) : 0;
 }
 
@@ -443,6 +445,8 @@ msec node_due(const struct node *n)
 {
 	msec due = n->forgetting || follow_waits(n) ? 0 : MSEC_NEVER;
 
+	if (uptake_due(n) < due)
+		due = uptake_due(n);
 	for (size_t i = 0; i < n->n_peers; i++)
 		if (peer_due(n->peers[i]) < due)
 			due = peer_due(n->peers[i]);
@@ -567,6 +571,8 @@ int node_new(struct crypto *c, const struct node_keys *keys, const struct node_o
 		r = count_forks(&s);
 	if (!r)
 		r = forget_find(n, v);
+	if (!r)
+		r = uptake_find(n, v);
 	arena_done(&arena);
 	if (r) {
 		node_free(n);
@@ -588,6 +594,7 @@ struct node *node_free(struct node *n)
 	}
 	for (size_t i = 0; i < AFFAIRS_CACHED; i++)
 		arena_done(&n->cache[i].arena);
+	uptake_drop(n);
 	free(n);
 	return NULL;
 }

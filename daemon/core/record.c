@@ -422,14 +422,15 @@ static int share(struct step *s, const struct id *record, const struct affairs *
 	return 0;
 }
 
-/* The open Offer to us is complete when everything in its manifest is held and opens (P6.7). */
+/* The open Offer to us is complete when everything in its manifest is held and opens (P6.7).
+ * .f is its fold, or NULL: then it is made at once if that is little, or soon. */
 static int check_complete(struct step *s, const struct id *record, const struct affairs *a,
-	struct record_row *row)
+	const struct fold *f, struct record_row *row)
 {
 	const struct id *self = &s->node->region;
 	bool mine = a->open && !a->open->accept && id_equal(&a->open->offer->control.to, self);
 	struct progress p;
-	struct fold f;
+	struct fold own = { 0 };
 	int r;
 
 	if (!mine) {
@@ -441,10 +442,14 @@ static int check_complete(struct step *s, const struct id *record, const struct 
 	r = record_progress(s, record, a, &p);
 	if (r || !p.whole)
 		return r ? err_up(r) : 0;
-	r = fold_read(s, record, &f);
-	if (r)
-		return err_up(r);
-	if (f.damaged) {
+	if (!f && row->changes > FOLD_AT_ONCE)
+		return uptake_put(s, record);
+	if (!f) {
+		r = fold_read(s, record, &own);
+		if (r)
+			return err_up(r);
+	}
+	if ((f ? f : &own)->damaged) {
 		r = node_tell(s, &(struct tell){ .verb = TELL_REFUSES,
 					 .record = *record,
 					 .peer = a->custodian,
@@ -453,10 +458,10 @@ static int check_complete(struct step *s, const struct id *record, const struct 
 		row->complete = true;
 		r = node_tell(s,
 			&(struct tell){ .verb = TELL_COMPLETES, .record = *record, .n = p.of });
-		if (!r)
-			r = summary_fold(s, record, &f);
+		if (!r && !f)
+			r = summary_fold(s, record, &own);
 	}
-	fold_done(&f);
+	fold_done(&own);
 	return r ? err_up(r) : 0;
 }
 
@@ -483,7 +488,7 @@ static int update_row(struct step *s, const struct id *record, const struct affa
 		row.complete = false;
 	if (was.term != row.term || was.offer_seq != row.offer_seq)
 		row.since_ms = s->event->wall_ms;
-	r = check_complete(s, record, a, &row);
+	r = check_complete(s, record, a, NULL, &row);
 	if (r)
 		return err_up(r);
 	if (ours && was.term != row.term) {
@@ -499,6 +504,24 @@ static int update_row(struct step *s, const struct id *record, const struct affa
 		return 0;
 	r = record_put(s->view, record, &row);
 	return r ? err_odd(r) : 0;
+}
+
+int record_taken_up(struct step *s, const struct id *record, const struct fold *f)
+{
+	const struct affairs *a;
+	struct record_row row;
+	bool was;
+	int r = node_affairs(s, record, &a);
+
+	if (!r)
+		r = record_get(s->view, record, &row);
+	if (r)
+		return err_odd(r);
+	was = row.complete;
+	r = check_complete(s, record, a, f, &row);
+	if (!r && was != row.complete)
+		r = record_put(s->view, record, &row);
+	return r ? err_odd(r) : summary_fold(s, record, f);
 }
 
 int record_settle(struct step *s, const struct id *record)

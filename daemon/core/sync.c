@@ -475,6 +475,7 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 
 	if (!slot)
 		return peer_refuse(s, p, NULL, VERDICT_CHANGES_UNASKED, true);
+	s->node->bulk_last = s->event->now;
 	asked = slot->keys;
 	*slot = (struct get_slot){ 0 };
 	if (m->changes.none) {

@@ -29,6 +29,7 @@
 	T(CARD,     "card",     false)  /* region -> card bundle, also of authors not our peers */\
 	T(FEED,     "feed",     false)  /* peer n -> what that peer should have */             \
 	T(CURSOR,   "cursor",   false)  /* peer -> how far we are in its feed */               \
+	T(STALE,    "stale",    false)  /* record -> its fold is needed: summary, completeness */\
 	T(WANT,     "want",     false)  /* peer record -> what we lack and they have */        \
 	T(FORK,     "fork",     false)  /* record author incarnation -> proof */               \
 	T(TOKEN,    "token",    false)  /* HMAC of an identifier -> record */                  \

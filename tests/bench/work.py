@@ -173,7 +173,8 @@ class Work:
         return {'n': n, 'per_s': n / (time.monotonic() - begun), 'path': path}
 
     def move(self, changes):
-        """Milliseconds from the offer of a record until B says that it is complete."""
+        """Milliseconds from the offer of a record until B has it durably, and until B says that it
+        is complete: opened and verified."""
         record, = self.records(1)
         self.load(8, 32, changes, [record], 'block')
         before = self.b.status()
@@ -181,11 +182,16 @@ class Work:
             request = b.start('move show', record=record, follow=True)
             begun = time.monotonic()
             a.ask(verb='move offer', record=record, peer='bench-b', code=self.reason)
+            received = None
             for reply in b.replies(request):
+                p = reply.progress
+                if received is None and p.of >= changes and p.done == p.of:
+                    received = time.monotonic() - begun
                 if any(m.state == 'complete' for m in reply.moves):
                     break
             took = time.monotonic() - begun
-        return {'ms': took * 1000, 'per_s': changes / took, **self.cost(before, changes)}
+        return {'ms': took * 1000, 'received_ms': (received or took) * 1000,
+                'per_s': changes / took, **self.cost(before, changes)}
 
     def cost(self, before, changes):
         """What B spent since a status: figures that no noise can touch."""

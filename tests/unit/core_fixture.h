@@ -269,19 +269,24 @@ UNUSED static void fix_run(struct fix *x)
 	}
 }
 
-/* Let time pass, in seconds; who is due ticks. */
-UNUSED static void fix_wait(struct fix *x, unsigned seconds)
+/* Let some milliseconds pass; who is due ticks, once. */
+UNUSED static void fix_pass(struct fix *x, unsigned ms)
 {
 	const struct event tick = { .kind = EVENT_TICK };
 
+	x->now += ms;
+	for (unsigned i = 0; i < x->n; i++)
+		if (node_due(x->v[i].node) <= x->now)
+			fix_step(x, i, &tick);
 	fix_run(x);
-	for (unsigned k = 0; k < 4 * seconds; k++) {
-		x->now += 250;
-		for (unsigned i = 0; i < x->n; i++)
-			if (node_due(x->v[i].node) <= x->now)
-				fix_step(x, i, &tick);
-		fix_run(x);
-	}
+}
+
+/* Let time pass, in seconds. */
+UNUSED static void fix_wait(struct fix *x, unsigned seconds)
+{
+	fix_run(x);
+	for (unsigned k = 0; k < 4 * seconds; k++)
+		fix_pass(x, 250);
 }
 
 /* Regions ----------------------------------------------------------------------------------

@@ -239,8 +239,8 @@ static void a_run_that_comes_costs_one_verification_however_long_it_is(void **st
 {
 	struct id record;
 	struct fix *x = pair(&record);
-	const struct spent none = outage(x, &record, 0), some = outage(x, &record, 20),
-			   more = outage(x, &record, 40);
+	const struct spent none = outage(x, &record, 0), some = outage(x, &record, 10),
+			   more = outage(x, &record, 30);
 
 	(void)state;
 	assert_int_equal(some.crypto.verifies - none.crypto.verifies, 1);
@@ -254,11 +254,35 @@ static void a_change_of_a_run_is_opened_once_and_costs_a_known_number_of_hashes(
 {
 	struct id record;
 	struct fix *x = pair(&record);
-	const struct spent some = outage(x, &record, 20), more = outage(x, &record, 40);
+	const struct spent some = outage(x, &record, 10), more = outage(x, &record, 30);
 
 	(void)state;
 	assert_int_equal(more.crypto.opens - some.crypto.opens, 20);
 	assert_int_equal(more.crypto.hashes - some.crypto.hashes, 20 * HASHES_TAKEN);
+	fix_free(x);
+}
+
+static void much_that_comes_is_stored_before_any_of_it_is_opened(void **state)
+{
+	struct id record;
+	struct fix *x = pair(&record);
+	const uint64_t before = held(x, 1, &record);
+	struct spent s;
+
+	(void)state;
+	fix_down(x, 0, 1, true);
+	fix_run(x);
+	x->cut[0][1] = x->cut[1][0] = true;
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(fix_note(x, 0, &record, "written alone"), 0);
+	x->cut[0][1] = x->cut[1][0] = false;
+	s = spent_by(x, 1);
+	for (unsigned i = 0; i < 400 && held(x, 1, &record) == before; i++)
+		fix_pass(x, 10);
+	assert_int_equal(held(x, 1, &record), before + 200);
+	assert_int_equal(since(x, 1, &s).crypto.opens, 0);
+	fix_wait(x, 2);
+	assert_int_equal(since(x, 1, &s).crypto.opens, 200 + 1); /* all that are sealed */
 	fix_free(x);
 }
 
@@ -275,6 +299,7 @@ int main(void)
 		cmocka_unit_test(a_run_that_comes_costs_one_verification_however_long_it_is),
 		cmocka_unit_test(
 			a_change_of_a_run_is_opened_once_and_costs_a_known_number_of_hashes),
+		cmocka_unit_test(much_that_comes_is_stored_before_any_of_it_is_opened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

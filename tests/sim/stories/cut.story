@@ -39,7 +39,7 @@ tells
 	  18.769 north stores R1 south 1
 	  18.843 south stores R1 north 103
 	  18.843 south has R1 north 304
-	  18.843 south completes R1 302
+	  18.863 south completes R1 302
 	  75.194 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=304, entries=301, conflicts=0
 	  75.194 south accepts R1 north
 	  75.205 north stores R1 south 2
