@@ -96,6 +96,32 @@ static const struct slot changes_slots[] = {
 };
 static SCHEMA(changes);
 
+static const struct slot ask_slots[] = {
+	SLOT(1, FIXED, SLOT_NEED, struct message, ask.id),
+	SLOT(2, FIXED, SLOT_HAS, struct message, ask.record,
+		.has = offsetof(struct message, ask.has_record)),
+	SLOT(3, TEXT, 0, struct message, ask.authority, .hi = REQUEST_NUMBER_MAX),
+	SLOT(4, TEXT, 0, struct message, ask.child, .hi = REQUEST_NUMBER_MAX),
+	SLOT(5, TEXT, 0, struct message, ask.purpose, .hi = REQUEST_WORDS_MAX),
+	SLOT(6, TEXT, 0, struct message, ask.worker, .hi = REQUEST_NAME_MAX),
+	SLOT(7, BOOL, 0, struct message, ask.cancel),
+};
+static SCHEMA(ask);
+
+static const struct slot answer_slots[] = {
+	SLOT(1, FIXED, SLOT_NEED, struct message, answer.id),
+	SLOT(2, ENUM, SLOT_NEED, struct message, answer.state, .lo = ANSWER_NOTED,
+		.hi = ANSWER_FULL),
+	SLOT(3, U32, 0, struct message, answer.code),
+	SLOT(4, TEXT, 0, struct message, answer.text, .hi = REQUEST_WORDS_MAX),
+};
+static SCHEMA(answer);
+
+static const struct slot heard_slots[] = {
+	SLOT(1, FIXED, SLOT_NEED, struct message, heard.id),
+};
+static SCHEMA(heard);
+
 /* The numbers of the fields are those of enum message_kind. */
 #define KIND(no, table)                                                                        \
 	{                                                                                      \
@@ -111,13 +137,17 @@ static const struct slot message_slots[] = {
 	KIND(MSG_RECONCILE, reconcile),
 	KIND(MSG_GET, get),
 	KIND(MSG_CHANGES, changes),
+	KIND(MSG_ASK, ask),
+	KIND(MSG_ANSWER, answer),
+	KIND(MSG_HEARD, heard),
 };
 static SCHEMA(message, .max_bytes = FRAME_MAX, .one = true, .or_a_later_one = true);
 
 int wire_message_decode(struct span bytes, struct arena *a, struct message *ret)
 {
 	static const enum message_kind kinds[] = { MSG_ERROR, MSG_BYE, MSG_DOORBELL,
-		MSG_FEED_REQ, MSG_FEED, MSG_RECONCILE, MSG_GET, MSG_CHANGES };
+		MSG_FEED_REQ, MSG_FEED, MSG_RECONCILE, MSG_GET, MSG_CHANGES, MSG_ASK,
+		MSG_ANSWER, MSG_HEARD };
 	struct message m;
 	uint64_t seen = 0;
 	int r = schema_decode(&message_schema, bytes, a, &m, sizeof(m), &seen);

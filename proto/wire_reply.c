@@ -64,6 +64,8 @@ static const struct slot status_slots[] = {
 	UINT(24, struct ctl_status, verifications),
 	UINT(25, struct ctl_status, signatures),
 	UINT(26, struct ctl_status, forks),
+	UINT(27, struct ctl_status, requests_in),
+	UINT(28, struct ctl_status, requests_out),
 	UINT(60, struct ctl_status, link_since_ms),
 	UINT(61, struct ctl_status, full_since_ms),
 	UINT(62, struct ctl_status, wants_since_ms),
@@ -174,6 +176,24 @@ static const struct slot move_slots[] = {
 };
 static SCHEMA(move);
 
+static const struct slot asked_slots[] = {
+	TEXT(1, struct ctl_asked, request),
+	TEXT(2, struct ctl_asked, peer),
+	BOOL(3, struct ctl_asked, ours),
+	TEXT(4, struct ctl_asked, record),
+	TEXT(5, struct ctl_asked, alias),
+	TEXT(6, struct ctl_asked, purpose),
+	TEXT(7, struct ctl_asked, worker),
+	TEXT(8, struct ctl_asked, state),
+	TEXT(9, struct ctl_asked, code),
+	TEXT(10, struct ctl_asked, text),
+	UINT(11, struct ctl_asked, since_ms),
+	SLOT(12, U64, 0, struct ctl_asked, answered_ms),
+	TEXT(13, struct ctl_asked, held),
+	TEXT(14, struct ctl_asked, waits_for),
+};
+static SCHEMA(asked);
+
 static const struct slot made_slots[] = {
 	TEXT(1, struct marked, r.made_record),
 	TEXT(2, struct marked, r.made_place),
@@ -255,6 +275,7 @@ static const struct slot reply_slots[] = {
 	VIEWS(16, followed, followed),
 	SLOT(17, U64, 0, struct marked, r.through),
 	SLOT(18, SUB, SLOT_POINTER, struct marked, r.verified, .sub = &verified_schema),
+	VIEWS(20, requests, asked),
 };
 static SCHEMA(reply);
 

@@ -37,6 +37,7 @@ static const struct slot request_slots[] = {
 	SLOT(17, U64, 0, struct ctl_request, limit),
 	SLOT(18, TEXT, 0, struct ctl_request, peer_endpoint),
 	SLOT(19, TEXT, 0, struct ctl_request, kind),
+	SLOT(20, TEXT, 0, struct ctl_request, request),
 };
 /* As many parts as fit: an import is one request with thousands of cells. */
 static SCHEMA(request, .max_bytes = CONTROL_FRAME_MAX, .max_parts = CONTROL_FRAME_MAX / 2);

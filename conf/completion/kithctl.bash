@@ -42,7 +42,12 @@ _kithctl() {
 			"$(kithctl "${takes[@]}" --help 2>/dev/null | grep -oE -- '--[a-z-]+')" -- "$cur")
 		return
 	fi
-	if [[ $said == "peer remove" ]]; then
+	if [[ $said == "move refuse" || $said == "move cancel" ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(kithctl move requests --json 2>/dev/null |
+			grep -oE '"request":"[^"]*"' | cut -d'"' -f4)" -- "$cur")
+		return
+	fi
+	if [[ $said == "peer remove" || $said == "move request" ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(kithctl peers 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$cur")
 		return
 	fi

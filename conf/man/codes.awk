@@ -53,6 +53,7 @@ function add(list, name, number, rule, cause, next_step,   s)
 /^PROBLEM\(/ { cut($0); add("problem", field[3], field[2], field[4], field[5], field[6]) }
 /^VERDICT\(/ { cut($0); add("verdict", field[2], "", field[3], field[4], field[5]) }
 /^REASON\(/ { cut($0); add("reason", field[2], field[1], "", field[3], "") }
+/^REFUSAL\(/ { cut($0); add("refusal", field[2], field[1], field[3], field[4], field[5]) }
 /^DECLINE\(/ { cut($0); add("decline", field[2], field[1], field[3], field[4], field[5]) }
 
 function section(title, intro, list)
@@ -69,6 +70,7 @@ END {
 	print "There is no code for what has no name.\nNumbers never change their meaning."
 	print ".Pp\n.Ql kithctl explain CODE\nsays the same, and knows the rules of returns too."
 	section("Refusals of moves", "A region refuses an offer with\n.Ic kithctl move decline ;\nwhat to do is said to the region that made the offer.", "decline")
+	section("Refusals of requests", "A region refuses a request for a record with\n.Ic kithctl move refuse ;\nwhat to do is said to the region that asked.", "refusal")
 	section("Reasons of offers", "Why a record moves:\n.Ic kithctl move offer .", "reason")
 	section("Problems of requests", "What\n.Xr kithctl 1\nis answered when something cannot be done.", "problem")
 	section("Verdicts about other regions", "What the journal and\n.Ic kithctl peers\nsay of what another region sent.", "verdict")

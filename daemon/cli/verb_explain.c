@@ -34,6 +34,10 @@ static const struct code codes[] = {
 	{ "reason of an offer", NUMBER_TEXT(number), name, "P6.1", text, NULL },
 #include <kith/reasons.def>
 #undef REASON
+#define REFUSAL(number, name, rule, cause, next)                                               \
+	{ "refusal of a request", NUMBER_TEXT(number), name, rule, cause, next },
+#include <kith/reasons.def>
+#undef REFUSAL
 #define DECLINE(number, name, rule, cause, next)                                               \
 	{ "code of a refusal", NUMBER_TEXT(number), name, rule, cause, next },
 #include <kith/reasons.def>

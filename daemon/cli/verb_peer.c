@@ -31,6 +31,8 @@ int verb_status(struct cli *c)
 		{ "custodian_of", "custodian of", FORM_NUMBER, WHOLE, false },
 		{ "changes", "changes", FORM_NUMBER, WHOLE, false },
 		{ "moves_waiting", "moves waiting", FORM_NUMBER, WHOLE, false },
+		{ "requests_in", "requests to answer", FORM_NUMBER, WHOLE, false },
+		{ "requests_out", "requests unanswered", FORM_NUMBER, WHOLE, false },
 		{ "peers", "peers", FORM_NUMBER, WHOLE, false },
 		{ "peers_live", "peers live", FORM_NUMBER, WHOLE, false },
 		{ "wants", "wants", FORM_NUMBER, WHOLE, false },

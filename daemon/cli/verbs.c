@@ -98,6 +98,26 @@ const struct command verbs[] = {
 	{ VERB_MOVE_SHOW, "move show", "RECORD [--follow]",
 		"one move; with follow, until it is settled", NULL, verb_move_show, O(FOLLOW),
 		1, 1 },
+	{ VERB_MOVE_REQUEST, "move request", "PEER RECORD --purpose WHY --worker NAME",
+		"ask the region believed to be custodian for a record",
+		"RECORD is a whole record id, or AUTHORITY/CHILD as the other region knows the "
+		"child. The answer\ncomes when somebody there has read the request: kithctl "
+		"move "
+		"requests shows it. That it was noted\nsays nothing of whether there is such a "
+		"record.",
+		verb_move_request, O(WORKER) | O(DRY_RUN), 2, 2 },
+	{ VERB_MOVE_REQUESTS, "move requests", "[--follow]",
+		"who asked whom for a record, and what was answered",
+		"With --follow, on and on: a line for each that is new or has changed.",
+		verb_move_requests, O(FOLLOW), 0, 0 },
+	{ VERB_MOVE_REFUSE, "move refuse", "REQUEST --code CODE [--text TEXT]",
+		"refuse a request for a record, with a code",
+		"kithctl explain and kith-codes(7) list the codes. Words may go with each. To "
+		"grant it: kithctl\nmove offer.",
+		verb_move_refuse, O(CODE) | O(TEXT) | O(DRY_RUN), 1, 1 },
+	{ VERB_MOVE_CANCEL, "move cancel", "REQUEST",
+		"take a request back, or put one away that was answered", NULL,
+		verb_move_cancel, O(DRY_RUN), 1, 1 },
 	{ VERB_CIRCLE, "circle", "RECORD", "the regions that may hold a record", NULL,
 		verb_circle, 0, 1, 1 },
 	{ VERB_CUSTODY, "custody", "RECORD", "who was responsible, and when", NULL,

@@ -2,7 +2,7 @@
 
 /*
  * Requests of local clients: decoded, taken to their handler, answered. Also what a request's
- * words mean: which record, which peer.
+ * words mean: which record, which peer. (long: the table of handlers, and what all of them use)
  */
 
 #include "daemon/core/ask.h"
@@ -36,6 +36,10 @@ static int (*const handlers[])(struct ask *) = {
 	[VERB_FOLLOW] = ask_follow,
 	[VERB_RELOAD] = ask_reload,
 	[VERB_VERIFY] = ask_verify,
+	[VERB_MOVE_REQUEST] = ask_move_request,
+	[VERB_MOVE_REQUESTS] = ask_move_requests,
+	[VERB_MOVE_REFUSE] = ask_move_refuse,
+	[VERB_MOVE_CANCEL] = ask_move_cancel,
 };
 
 int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r)
@@ -194,8 +198,7 @@ const char *text_of_region(struct step *s, const struct id *region)
 /* What is meant ------------------------------------------------------------------------------
  */
 
-/* Hex digits as a range of ids: 6 to 32 of them. False when they are something else. */
-static bool hex_range(struct span text, struct id *low, struct id *high)
+bool text_hex_range(struct span text, struct id *low, struct id *high)
 {
 	char padded[ID_TEXT_LEN];
 
@@ -251,7 +254,7 @@ int ask_record(struct ask *a, struct id *ret)
 		r = token_find(a->s, authority, child, ret);
 		if (r == ROW_NONE)
 			r = PROBLEM_RECORD_UNKNOWN;
-	} else if (hex_range(text, &low, &high)) {
+	} else if (text_hex_range(text, &low, &high)) {
 		r = find_by_hex(a, &low, &high, ret);
 	} else {
 		return ask_problem(a, PROBLEM_ARGUMENT,
@@ -271,7 +274,7 @@ int ask_peer(struct ask *a, struct id *ret)
 	struct node *n = a->s->node;
 	struct span text = a->q.peer;
 	struct id low, high;
-	bool hex = hex_range(text, &low, &high);
+	bool hex = text_hex_range(text, &low, &high);
 
 	for (size_t i = 0; i < n->n_peers; i++) {
 		const struct peer *p = n->peers[i];
@@ -369,6 +372,8 @@ int ask_status(struct ask *a)
 	if (r)
 		return err_up(r);
 	r = moves_waiting(s, &st->moves_waiting);
+	if (!r)
+		r = requests_waiting(s, &st->requests_in, &st->requests_out);
 	a->reply.status = st;
 	return r ? err_up(r) : 0;
 }

@@ -34,6 +34,9 @@ MUST_USE int ask_may(struct ask *a);
 /* Whether who asks may see what a record says: kith-operator may not. */
 bool ask_sees_contents(const struct ask *a);
 
+/* Hex digits as a range of ids: 6 to 32 of them. False when they are something else. */
+bool text_hex_range(struct span text, struct id *low, struct id *high);
+
 /* Text in the arena; NULL when memory is out. */
 const char *text_of_id(struct arena *a, const struct id *id);
 const char *text_of_span(struct arena *a, struct span s); /* NULL also when it is empty */
@@ -68,6 +71,10 @@ MUST_USE int ask_custody(struct ask *a);
 MUST_USE int ask_follow(struct ask *a);
 MUST_USE int ask_reload(struct ask *a);
 MUST_USE int ask_verify(struct ask *a);
+MUST_USE int ask_move_request(struct ask *a);
+MUST_USE int ask_move_requests(struct ask *a);
+MUST_USE int ask_move_refuse(struct ask *a);
+MUST_USE int ask_move_cancel(struct ask *a);
 
 /* Parts that several views share. */
 MUST_USE int view_circle(struct ask *a, const struct id *record, const struct affairs *f);

@@ -58,6 +58,8 @@ int ask_move_offer(struct ask *a)
 		return ask_problem(
 			a, PROBLEM_ARGUMENT, "%u is not a reason for an offer", a->q.code);
 	r = move_offer(a->s, &record, &to, a->q.code, a->q.text, &a->q, &ref);
+	if (!r && !a->q.dry_run)
+		r = requests_offered(a->s, &to, &record);
 	return r ? r : ask_made(a, &record, &ref);
 }
 

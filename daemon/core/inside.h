@@ -48,6 +48,10 @@ const char *verdict_name(enum verdict v);
 
 enum peer_state { PEER_DOWN, PEER_DIALLING, PEER_GREETING, PEER_LIVE };
 
+/* Whose request for a record it is (P7.11). */
+enum request_way { REQUEST_OURS, REQUEST_THEIRS };
+#define REQUEST_KEY (2 * ID_LEN + 1) /* of its row: peer, way, request */
+
 struct get_slot {
 	bool busy, keys;
 	uint32_t request;
@@ -113,6 +117,13 @@ struct peer {
 	msec wants_due; /* a failed want is tried again then; 0: nothing waits for the clock */
 	uint64_t wants; /* rows of WANT */
 	uint64_t wants_since_ms; /* wall: there is at least one since; 0: there is none */
+
+	/* requests for records, both ways */
+	uint64_t requests[2];                    /* rows, by enum request_way */
+	bool requests_due;                       /* some are to be said again in this session */
+	uint8_t requests_after[REQUEST_KEY + 2]; /* [0]: set; then said up to this key */
+	unsigned flying;                         /* said and not answered */
+	unsigned asked_in_turn;
 };
 
 /* Somebody local who waits for a record to get somewhere. */
@@ -124,6 +135,14 @@ struct follower {
 	uint64_t told_held;
 	uint32_t told_state;
 	bool told, bare; /* .bare: for an operator */
+};
+
+/* Somebody local who watches requests for records. */
+#define WATCHERS_MAX 8
+struct watcher {
+	bool busy;
+	uint64_t client;
+	uint32_t request;
 };
 
 /* Somebody local who reads the log, and stays at its end or not (follow.c). */
@@ -165,6 +184,7 @@ struct node {
 	size_t n_peers;
 	struct follower followers[FOLLOWERS_MAX];
 	struct stream streams[STREAMS_MAX];
+	struct watcher watchers[WATCHERS_MAX];
 	size_t next_stream;
 	struct {
 		struct hash what;
@@ -351,6 +371,21 @@ MUST_USE int uptake_some(struct step *s);
 /* Whether something stood there when the node was made. */
 MUST_USE int uptake_find(struct node *n, const struct view *v);
 void uptake_drop(struct node *n);
+
+/* request.c ---------------------------------------------------------------------------------
+ */
+MUST_USE int request_asked(struct step *s, struct peer *p, const struct message *m);
+MUST_USE int request_answered(struct step *s, struct peer *p, const struct message *m);
+MUST_USE int request_heard(struct step *s, struct peer *p, const struct message *m);
+/* A session is live: what is under way is said again, from the beginning. */
+void requests_begin(struct peer *p);
+MUST_USE int requests_pump(struct step *s, struct peer *p);
+/* How many rows there are. */
+MUST_USE int requests_count(struct step *s, struct peer *p);
+/* An Offer answers the requests of that region for that record. */
+MUST_USE int requests_offered(struct step *s, const struct id *to, const struct id *record);
+/* Of others for our people to answer, and of ours that nobody has answered. */
+MUST_USE int requests_waiting(struct step *s, uint64_t *ret_in, uint64_t *ret_out);
 
 /* forget.c --------------------------------------------------------------------------------- */
 /* Whether a region that is no peer has rows of one. */

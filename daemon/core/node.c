@@ -3,7 +3,8 @@
 /*
  * The node: takes an event to the file that knows what to do with it, then settles what the
  * step touched and lets the feeds and wants run on. Also the few things that all files of core
- * share: the hybrid clock, the affairs cache, the list of actions.
+ * share: the hybrid clock, the affairs cache, the list of actions. (long: that, and a node's
+ * life)
  */
 
 #include <errno.h>
@@ -70,6 +71,10 @@ const char *tell_word(enum tell_verb v)
 		[TELL_ADDS_PEER] = "adds peer",
 		[TELL_DROPS_PEER] = "drops peer",
 		[TELL_ADMITS] = "admits",
+		[TELL_ASKS] = "asks",
+		[TELL_IS_ASKED] = "is asked by",
+		[TELL_ANSWERS] = "answers",
+		[TELL_IS_ANSWERED] = "is answered by",
 	};
 
 	return v < TELL_COUNT ? words[v] : "?";
@@ -287,6 +292,8 @@ static int finish_step(struct step *s)
 		}
 		r = sync_pump(s, p);
 		if (!r)
+			r = requests_pump(s, p);
+		if (!r)
 			r = feed_pump(s, p);
 		if (!r)
 			r = peer_save(s, p);
@@ -358,6 +365,9 @@ static void client_gone(struct node *n, uint64_t client)
 	for (size_t i = 0; i < FOLLOWERS_MAX; i++)
 		if (n->followers[i].busy && n->followers[i].client == client)
 			n->followers[i].busy = false;
+	for (size_t i = 0; i < WATCHERS_MAX; i++)
+		if (n->watchers[i].busy && n->watchers[i].client == client)
+			n->watchers[i].busy = false;
 	follow_gone(n, client);
 }
 
@@ -423,9 +433,9 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 	look_at_disk(n, e);
 	n->touched = NULL;
 	n->n_touched = n->room_touched = 0;
+	/* A turn that has said nothing yet is a new one. */
 	for (size_t i = 0; i < n->n_peers && out->n == 0; i++)
-		n->peers[i]->gets_in_turn =
-			0; /* a turn that has said nothing yet is a new one */
+		n->peers[i]->gets_in_turn = n->peers[i]->asked_in_turn = 0;
 	r = take_event(&s);
 	if (!r)
 		r = finish_step(&s);

@@ -108,6 +108,8 @@ void peer_lost(struct step *s, struct peer *p)
 	memset(p->headed, 0, sizeof(p->headed));
 	if (p->state == PEER_LIVE)
 		p->since_ms = s->event->wall_ms;
+	p->requests_due = false;
+	p->flying = 0;
 	move(p, PEER_DOWN, s->event->now);
 }
 
@@ -195,7 +197,8 @@ int peer_load(struct step *s, const struct id *region)
 		scan_init(&scan, TABLE_WANT, SPAN_OF(*region));
 		while ((r = scan_next(&scan, s->view)) == 0)
 			p->wants++;
-		if (r < 0)
+		r = r < 0 ? r : requests_count(s, p);
+		if (r)
 			return err_up(r);
 		/* In node_new() nobody says what time it is. */
 		p->since_ms = s->event->wall_ms ? s->event->wall_ms : n->options.started_ms;
@@ -391,6 +394,7 @@ static int go_live(struct step *s, struct peer *p, const struct hello *h)
 	note_hello(s, p, h);
 	p->since_ms = p->last_heard_ms = s->event->wall_ms;
 	p->wants_due = 0;
+	requests_begin(p);
 	move(p, PEER_LIVE, s->event->now + POLL);
 	r = node_tell(s, &(struct tell){ .verb = TELL_GREETS, .peer = p->region });
 	return r ? err_up(r) : feed_ask(s, p);
@@ -462,6 +466,12 @@ static int take_message(struct step *s, struct peer *p, const struct message *m,
 		return sync_get(s, p, m);
 	case MSG_CHANGES:
 		return sync_changes(s, p, m);
+	case MSG_ASK:
+		return request_asked(s, p, m);
+	case MSG_ANSWER:
+		return request_answered(s, p, m);
+	case MSG_HEARD:
+		return request_heard(s, p, m);
 	case MSG_UNKNOWN:
 		return 0; /* a later version's: skipped */
 	}

@@ -64,6 +64,12 @@ static const struct row {
 			       "e93a5c7b1d0f4286ae8c4d6f2b0e7195" },
 	[TELL_DROPS_PEER]  = { LOG_NOTICE,  "links with {peer} no more[: {text}]",
 			       "6b8d2f4a0c1e4957b3f5d7e9a1c3e5f7" },
+	[TELL_ASKS]        = { LOG_INFO,    "asks {peer} for a record", NULL },
+	[TELL_IS_ASKED]    = { LOG_NOTICE,  "is asked for a record by {peer}: somebody must answer",
+			       "0c6b5a2f9d8e4137a4c1e7f3b2d09586" },
+	[TELL_ANSWERS]     = { LOG_INFO,    "has answered a request of {peer}[: {text}]", NULL },
+	[TELL_IS_ANSWERED] = { LOG_NOTICE,  "has the answer of {peer} to a request[: {text}]",
+			       "7e2d91b4c6f0483fb5a8d3e6190c7f24" },
 	[TELL_ADMITS]      = { LOG_DEBUG,   "admits {text}[ to {record}]", NULL },
 };
 /* clang-format on */

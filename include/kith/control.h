@@ -59,6 +59,7 @@ struct ctl_request {
 	bool dry_run, follow;
 	uint64_t after, limit;
 	struct span kind;
+	struct span request;
 };
 MUST_USE int wire_request_decode(struct span bytes, struct arena *a, struct ctl_request *ret);
 MUST_USE int wire_request_encode(
@@ -98,13 +99,19 @@ struct ctl_move {
 	const char *record, *alias, *from, *to, *state, *reason, *waits_for, *worker, *code;
 	uint64_t held, of, since_ms, term;
 };
+struct ctl_asked {
+	const char *request, *peer, *record, *alias, *purpose, *worker, *state, *code, *text,
+		*held, *waits_for;
+	bool ours;
+	uint64_t since_ms, answered_ms;
+};
 struct ctl_status {
 	const char *region, *name, *incarnation, *version, *state, *link, *listening;
 	uint64_t incarnation_number, started_ms, now_ms, records, custodian_of, changes, peers,
 		peers_live, moves_waiting, wants, store_bytes, store_map_bytes, disk_free_bytes,
 		oldest_unreplicated_ms, commits, flushes, verifications, signatures, forks,
 		link_since_ms, full_since_ms, wants_since_ms, forks_since_ms, bytes_in,
-		bytes_out;
+		bytes_out, requests_in, requests_out;
 	uint32_t wire_min, wire_max, store_format;
 };
 struct ctl_import {
@@ -159,6 +166,8 @@ struct ctl_reply {
 	size_t n_followed;
 	uint64_t through; /* of the log; 0: not said */
 	const struct ctl_verified *verified;
+	struct ctl_asked *requests;
+	size_t n_requests;
 };
 MUST_USE int wire_reply_encode(const struct ctl_reply *r, struct arena *a, struct span *ret);
 

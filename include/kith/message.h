@@ -48,6 +48,9 @@ enum message_kind {
 	MSG_RECONCILE,
 	MSG_GET,
 	MSG_CHANGES,
+	MSG_ASK = 30,
+	MSG_ANSWER,
+	MSG_HEARD,
 	MSG_UNKNOWN /* a field number of a later version: skipped */
 };
 struct run {
@@ -63,6 +66,17 @@ struct key_wrap {
 	uint32_t epoch, class;
 	uint8_t wrap[WRAP_LEN];
 };
+/* What a region says to one that asked it for a record (P7.11). */
+enum answer_state {
+	ANSWER_NOTED = 1,
+	ANSWER_REFUSED,
+	ANSWER_OFFERED,
+	ANSWER_CANCELLED,
+	ANSWER_FULL, /* too many wait already: ask again another time */
+};
+#define REQUEST_WORDS_MAX  1000 /* bytes of a purpose, or of the words of an answer */
+#define REQUEST_NAME_MAX   200  /* of a worker's name */
+#define REQUEST_NUMBER_MAX 64   /* of an authority, or of a CHILD id */
 struct message {
 	enum message_kind kind;
 	union {
@@ -107,6 +121,21 @@ struct message {
 			size_t n_runs;
 			bool done, none;
 		} changes;
+		struct {
+			struct id id;
+			bool has_record, cancel;
+			struct id record;
+			struct span authority, child, purpose, worker;
+		} ask;
+		struct {
+			struct id id;
+			enum answer_state state;
+			uint32_t code;
+			struct span text;
+		} answer;
+		struct {
+			struct id id;
+		} heard;
 	};
 };
 /* Pre-scanned (P8.6) and checked; every run's changes have headers and bodies within limits,

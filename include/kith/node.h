@@ -105,7 +105,11 @@ enum tell_verb {
 	TELL_FORKED, /* proof is held: .record, .peer */
 	TELL_ADDS_PEER,
 	TELL_DROPS_PEER,
-	TELL_ADMITS, /* local work, .text: appended, imported */
+	TELL_ADMITS,      /* local work, .text: appended, imported */
+	TELL_ASKS,        /* .peer for a record */
+	TELL_IS_ASKED,    /* by .peer: people must answer */
+	TELL_ANSWERS,     /* .peer; .text: offered, refused */
+	TELL_IS_ANSWERED, /* by .peer; .text likewise */
 	TELL_COUNT,
 };
 const char *tell_word(enum tell_verb v);

@@ -440,6 +440,14 @@ class DryRuns(Base):
         south.ctl('move', 'offer', coming, '--to', 'north', '--reason', 'E3')
         kith.wait_for(lambda: [m for r in ask(north, verb='move list') for m in r.moves
                                if m.state == 'complete'], 20, 'what is offered is complete')
+        for a, b in ((south, 'north'), (north, 'south')):
+            a.ctl('move', 'request', b, '340/1', '--purpose', 'placed here', '--worker', 'Jo')
+        kith.wait_for(lambda: len([q for r in ask(north, verb='move requests')
+                                   for q in r.requests if q.state == 'noted']) == 2, 20,
+                      'both requests are noted')
+        requests = [q for r in ask(north, verb='move requests') for q in r.requests]
+        ours = next(q.request for q in requests if q.ours)
+        asked = next(q.request for q in requests if not q.ours)
         card = os.path.join(east.dir, 'card')
         east.ctl('region', 'card', '--out', card)
         returns = os.path.join(north.dir, 'returns')
@@ -458,6 +466,8 @@ class DryRuns(Base):
             'move accept': [coming, '--worker', 'Amina Example'],
             'move decline': [coming, '--code', 'no-placement'],
             'move withdraw': [offered], 'reload': [],
+            'move request': ['south', '340/17', '--purpose', 'placed here', '--worker', 'Jo'],
+            'move refuse': [asked, '--code', '1'], 'move cancel': [ours],
         }
         path = os.path.join(kith.HERE, '..', '..', 'include', 'kith', 'control.def')
         with open(path, encoding='utf-8') as f:

@@ -454,7 +454,10 @@ static void get(struct world *w, unsigned p, const struct id *record)
 static void ask(struct world *w, unsigned p)
 {
 	const uint8_t bend = input_byte(w);
-	struct message m = { .kind = (enum message_kind)(1 + input_pick(w, MSG_UNKNOWN - 1)) };
+	static const enum message_kind kinds[] = { MSG_ERROR, MSG_BYE, MSG_DOORBELL,
+		MSG_FEED_REQ, MSG_FEED, MSG_RECONCILE, MSG_GET, MSG_CHANGES, MSG_ASK,
+		MSG_ANSWER, MSG_HEARD };
+	struct message m = { .kind = kinds[input_pick(w, COUNT(kinds))] };
 	struct id record;
 
 	switch (m.kind) {
@@ -479,6 +482,24 @@ static void ask(struct world *w, unsigned p)
 		record = pick_record(w);
 		get(w, p, &record);
 		return;
+	case MSG_ASK:
+		m.ask.id.b[0] = input_byte(w) & 7;
+		m.ask.cancel = bend & 1;
+		m.ask.has_record = bend & 2;
+		m.ask.record = pick_record(w);
+		m.ask.authority = bend & 4 ? SPAN_LIT("340") : (struct span){ 0 };
+		m.ask.child = bend & 4 ? SPAN_LIT("17") : (struct span){ 0 };
+		m.ask.purpose = bend & 8 ? (struct span){ 0 } : SPAN_LIT("why");
+		m.ask.worker = SPAN_LIT("who");
+		break;
+	case MSG_ANSWER:
+		m.answer.id.b[0] = input_byte(w) & 7;
+		m.answer.state = (enum answer_state)(1 + bend % 5);
+		m.answer.code = bend;
+		break;
+	case MSG_HEARD:
+		m.heard.id.b[0] = input_byte(w) & 7;
+		break;
 	case MSG_DOORBELL:
 	case MSG_FEED:
 	case MSG_CHANGES:

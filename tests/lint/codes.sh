@@ -13,7 +13,7 @@ awk -f conf/man/codes.awk include/kith/*.def >"$page" || exit 1
 mandoc -T lint -W warning "$page" || failed=1
 
 # How many rows of each list there are, how many of them the page has.
-for list in PROBLEM VERDICT REASON DECLINE; do
+for list in PROBLEM VERDICT REASON DECLINE REFUSAL; do
 	names=$(sed -n "s/^$list([^\"]*\"\([^\"]*\)\".*/\1/p" include/kith/*.def)
 	[ "$(wc -l <<<"$names")" -ge 3 ] || {
 		echo "codes.sh: cannot read the rows of $list"

@@ -335,3 +335,119 @@ void client_list(struct region *r)
 	}
 	world_tell(r->world, r, "lists %zu", n);
 }
+
+/* Requests for records ------------------------------------------------------------------------
+ */
+
+bool client_alias(
+	struct region *r, const struct record *record, const char *authority, const char *child)
+{
+	char id[ID_TEXT_LEN];
+	struct entry alias = { .kind = ENTRY_ALIAS, .has_alias = true };
+	const struct ctl_request q = { .verb = VERB_APPEND,
+		.record = span_of(id_text(&record->id, id)),
+		.entries = &alias,
+		.n_entries = 1 };
+	struct answer answer;
+
+	alias.alias.authority = span_of(authority);
+	alias.alias.child = span_of(child);
+	client_ask(r, &q, &answer);
+	return done(&answer);
+}
+
+bool client_request(
+	struct region *r, const struct region *of, const char *what, const char *purpose)
+{
+	char peer[ID_TEXT_LEN];
+	struct entry who = { .kind = ENTRY_WORKER, .has_worker = true };
+	const struct ctl_request q = { .verb = VERB_MOVE_REQUEST,
+		.record = span_of(what),
+		.peer = span_of(id_text(&of->id, peer)),
+		.purpose = span_of(purpose),
+		.entries = &who,
+		.n_entries = 1 };
+	struct answer answer;
+
+	who.worker.name = SPAN_LIT("Jo");
+	client_ask(r, &q, &answer);
+	return done(&answer);
+}
+
+/* The value of .name in the view of a request that begins at .from. */
+static const char *view_value(const struct answer *a, size_t from, const char *name)
+{
+	for (size_t i = from; i < a->n; i++) {
+		if (i > from && strcmp(a->values[i].name, "request") == 0)
+			break;
+		if (strcmp(a->values[i].name, name) == 0)
+			return a->values[i].value;
+	}
+	return "";
+}
+
+static bool find_request(struct region *r, const char *peer, const char *ours, char ret[96])
+{
+	const struct ctl_request q = { .verb = VERB_MOVE_REQUESTS };
+	struct answer a;
+
+	client_ask(r, &q, &a);
+	for (size_t i = 0; i < a.n; i++) {
+		if (strcmp(a.values[i].name, "request") != 0 ||
+			strcmp(view_value(&a, i, "ours"), ours) != 0 ||
+			(peer && (strcmp(view_value(&a, i, "peer"), peer) != 0 ||
+					 strcmp(view_value(&a, i, "state"), "noted") != 0)))
+			continue;
+		memcpy(ret, a.values[i].value, 96);
+		return true;
+	}
+	return false;
+}
+
+bool client_refuse(struct region *r, const struct region *who, uint32_t code)
+{
+	struct ctl_request q = { .verb = VERB_MOVE_REFUSE, .code = code };
+	struct answer answer;
+	char request[96];
+
+	if (!find_request(r, who->name, "no", request))
+		return false;
+	q.request = span_of(request);
+	client_ask(r, &q, &answer);
+	return done(&answer);
+}
+
+bool client_cancel(struct region *r)
+{
+	struct ctl_request q = { .verb = VERB_MOVE_CANCEL };
+	struct answer answer;
+	char request[96];
+
+	if (!find_request(r, NULL, "yes", request))
+		return false;
+	q.request = span_of(request);
+	client_ask(r, &q, &answer);
+	return done(&answer);
+}
+
+void client_requests(struct region *r)
+{
+	const struct ctl_request q = { .verb = VERB_MOVE_REQUESTS };
+	struct answer a;
+	size_t n = 0;
+
+	client_ask(r, &q, &a);
+	for (size_t i = 0; i < a.n; i++) {
+		const char *held = view_value(&a, i, "held"), *code = view_value(&a, i, "code");
+
+		if (strcmp(a.values[i].name, "request") != 0)
+			continue;
+		world_tell(r->world, r, "request %s %s %s: %s%s%s%s%s",
+			strcmp(view_value(&a, i, "ours"), "yes") == 0 ? "to" : "from",
+			view_value(&a, i, "peer"), view_value(&a, i, "alias"),
+			view_value(&a, i, "state"), *code ? ", " : "", code, *held ? ", " : "",
+			held);
+		n++;
+	}
+	world_tell(r->world, r, "lists %zu requests", n);
+}

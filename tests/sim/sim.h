@@ -275,6 +275,14 @@ bool client_offer(
 bool client_accept(struct region *r, const struct record *record, const char *worker);
 bool client_decline(struct region *r, const struct record *record, uint32_t code);
 bool client_withdraw(struct region *r, const struct record *record);
+bool client_alias(struct region *r, const struct record *record, const char *authority,
+	const char *child);
+bool client_request(
+	struct region *r, const struct region *of, const char *what, const char *purpose);
+/* The first open request of that region is refused. */
+bool client_refuse(struct region *r, const struct region *who, uint32_t code);
+bool client_cancel(struct region *r); /* the first of its own */
+void client_requests(struct region *r);
 void client_show(struct region *r, const struct record *record);
 void client_list(struct region *r);
 /* What a node made from .v, and thrown away again, says of a record. Writes through .v. */

@@ -14,8 +14,10 @@
  *	until 60s, wait 5s, settle, hush (forget the telling so far)
  *	make north authority child, note north R1 "words", notes north R1 300 "words"
  *	offer north R1 to south reason 1, accept south R1 "Jo", decline south R1 2,
+ *	alias north R1 998 child-1      an identifier by which it can be asked for
  *	withdraw north R1, show south R1, list south
- *	wait-for south R1 150           until so many of its changes are there
+ *	request south from north 998/1 "purpose", refuse north south 4, cancel south, requests
+ *south wait-for south R1 150           until so many of its changes are there
  */
 
 #include <errno.h>
@@ -256,6 +258,31 @@ static void do_withdraw(struct story *s)
 	client_withdraw(region_at(s, 1), record_at(s, 2));
 }
 
+static void do_alias(struct story *s)
+{
+	client_alias(region_at(s, 1), record_at(s, 2), text_at(s, 3), text_at(s, 4));
+}
+
+static void do_request(struct story *s)
+{
+	client_request(region_at(s, 1), region_at(s, 3), text_at(s, 4), text_at(s, 5));
+}
+
+static void do_refuse(struct story *s)
+{
+	client_refuse(region_at(s, 1), region_at(s, 2), number_at(s, 3));
+}
+
+static void do_cancel(struct story *s)
+{
+	client_cancel(region_at(s, 1));
+}
+
+static void do_requests(struct story *s)
+{
+	client_requests(region_at(s, 1));
+}
+
 static void do_show(struct story *s)
 {
 	client_show(region_at(s, 1), record_at(s, 2));
@@ -291,6 +318,11 @@ static const struct {
 	{ "accept", do_accept },
 	{ "decline", do_decline },
 	{ "withdraw", do_withdraw },
+	{ "alias", do_alias },
+	{ "request", do_request },
+	{ "refuse", do_refuse },
+	{ "cancel", do_cancel },
+	{ "requests", do_requests },
 	{ "show", do_show },
 	{ "list", do_list },
 };

@@ -222,6 +222,9 @@ static void check_message(struct leaving *v, const struct message *m)
 	case MSG_DOORBELL:
 	case MSG_RECONCILE:
 	case MSG_GET:
+	case MSG_ASK:
+	case MSG_ANSWER:
+	case MSG_HEARD:
 	case MSG_UNKNOWN:
 		return;
 	}

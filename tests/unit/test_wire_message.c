@@ -55,6 +55,19 @@ static struct message message_of(enum message_kind kind)
 		m.get.have = have;
 		m.get.n_have = 2;
 		m.get.keys = true;
+	} else if (kind == MSG_ASK) {
+		m.ask.id = id_of(1);
+		m.ask.has_record = true;
+		m.ask.record = id_of(2);
+		m.ask.purpose = SPAN_LIT("the child is placed here");
+		m.ask.worker = SPAN_LIT("Amina Example");
+	} else if (kind == MSG_ANSWER) {
+		m.answer.id = id_of(1);
+		m.answer.state = ANSWER_REFUSED;
+		m.answer.code = 4;
+		m.answer.text = SPAN_LIT("until the hearing");
+	} else if (kind == MSG_HEARD) {
+		m.heard.id = id_of(1);
 	} else if (kind == MSG_CHANGES) {
 		m.changes.record = id_of(5);
 		m.changes.bundles = bundles;
@@ -85,6 +98,8 @@ static void every_message_comes_back_as_it_went(void **state)
 {
 	(void)state;
 	for (uint32_t k = MSG_ERROR; k < MSG_UNKNOWN; k++) {
+		if (k > MSG_CHANGES && k < MSG_ASK)
+			continue; /* numbers that nobody has */
 		struct span s = encoded(message_of(k));
 		struct message out;
 		assert_true(proof_repacks("Message", s));
