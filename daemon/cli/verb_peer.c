@@ -81,6 +81,8 @@ int verb_peers(struct cli *c)
 		{ "last_heard_ms", "HEARD", FORM_WHEN, WHOLE, false },
 		{ "unsent", "UNSENT", FORM_NUMBER, WHOLE, false },
 		{ "wants", "WANTS", FORM_NUMBER, WHOLE, false },
+		{ "held", "HELD", FORM_SIZE, WHOLE, false },
+		{ "parked", "PARKED", FORM_NUMBER, WHOLE, false },
 		{ "oldest_unreplicated_ms", "OLDEST", FORM_AGE, WHOLE, false },
 		{ "endpoint", "ENDPOINT", FORM_TEXT, CUT, false },
 		{ "software", "SOFTWARE", FORM_TEXT, CUT, false },

@@ -65,6 +65,10 @@ static int finish(struct conf *c)
 
 	if (c->map_size == 0)
 		c->map_size = (uint64_t)256 << 30;
+	if (c->quota_record == 0)
+		c->quota_record = (uint64_t)256 << 20;
+	if (c->quota_peer == 0)
+		c->quota_peer = (uint64_t)16 << 30;
 	if (c->log_level == 0)
 		c->log_level = LOG_LEVEL_INFO;
 	r = fall_back(&c->state_dir, "", "/var/lib/kith");

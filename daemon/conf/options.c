@@ -115,6 +115,26 @@ static bool map_same(const struct conf *a, const struct conf *b)
 	return a->map_size == b->map_size;
 }
 
+static void quota_record_take(struct conf *c, const char *text)
+{
+	(void)size_parse(text, &c->quota_record);
+}
+
+static bool quota_record_same(const struct conf *a, const struct conf *b)
+{
+	return a->quota_record == b->quota_record;
+}
+
+static void quota_peer_take(struct conf *c, const char *text)
+{
+	(void)size_parse(text, &c->quota_peer);
+}
+
+static bool quota_peer_same(const struct conf *a, const struct conf *b)
+{
+	return a->quota_peer == b->quota_peer;
+}
+
 /* ---- Levels ---- */
 
 static bool level_parse(const char *text, enum log_level *ret)
@@ -166,6 +186,8 @@ const struct option options[] = {
 	{ "listen", listen_good, TEXT(listen) },
 	{ "store_key_credential", credential_good, TEXT(store_key_credential) },
 	{ "map_size", map_good, .take = map_take, .same = map_same },
+	{ "quota_record", map_good, .take = quota_record_take, .same = quota_record_same },
+	{ "quota_peer", map_good, .take = quota_peer_take, .same = quota_peer_same },
 	{ "log_level", level_good, .take = level_take, .same = level_same },
 };
 const size_t options_n = COUNT(options);

@@ -296,11 +296,17 @@ int ask_peer(struct ask *a, struct id *ret)
 static const char *state_words(const struct step *s)
 {
 	const struct node *n = s->node;
+	uint64_t parked = 0;
+
+	for (size_t i = 0; i < n->n_peers; i++)
+		parked += n->peers[i]->parked;
 
 	if (n->disk_full)
 		return "disk full: refuses new work";
 	if (n->forks)
 		return "running; a chain is forked";
+	if (parked)
+		return "running; what is beyond a quota is parked: kithctl peers";
 	return n->link_ready ? "running" : "running; kith-link is not connected";
 }
 
@@ -414,8 +420,16 @@ int ask_peers(struct ask *a)
 			.wire_max = p->wire_max,
 			.has_clock_skew = p->has_skew,
 			.clock_skew_ms = p->skew_ms,
-			.dialled = p->we_dial };
-		r = feed_oldest(a->s, &p->region, &v->unsent, &v->oldest_unreplicated_ms);
+			.dialled = p->we_dial,
+			.parked = p->parked,
+			.offences = p->offences,
+			.quota = n->quota_peer };
+		if (p->shut_until > a->s->event->now)
+			v->shut_ms = p->shut_until - a->s->event->now;
+		r = quota_used(a->s, &p->region, &v->held);
+		if (!r)
+			r = feed_oldest(
+				a->s, &p->region, &v->unsent, &v->oldest_unreplicated_ms);
 		if (r)
 			return err_up(r);
 	}
@@ -487,8 +501,7 @@ int ask_peer_add(struct ask *a)
 	struct step *s = a->s;
 	struct checked_card c;
 	struct why why;
-	struct id region;
-	bool newer, pending;
+	bool newer, first, pending;
 	int r = card_check(s->crypto, a->q.bundle, s->arena, &c, &why);
 
 	if (r < 0)
@@ -521,7 +534,7 @@ int ask_peer_add(struct ask *a)
 	}
 	if (a->q.dry_run)
 		return 0;
-	r = region_learn(s, a->q.bundle, &region, &newer);
+	r = region_keep(s, a->q.bundle, &c, &newer, &first);
 	if (r)
 		return r < 0 ? err_up(r)
 			     : ask_problem(a, PROBLEM_PEER_CARD,

@@ -29,6 +29,7 @@ enum verdict chain_verdict(int verdict)
 		[CHAIN_E_CONTROL] = VERDICT_CONTROL_MALFORMED,
 		[CHAIN_E_STRANGER] = VERDICT_STRANGER,
 		[CHAIN_E_PATH] = VERDICT_PATH_LONG,
+		[CHAIN_E_QUOTA] = VERDICT_QUOTA,
 	};
 
 	assert(verdict > 0 && (size_t)verdict < COUNT(verdicts));
@@ -487,6 +488,22 @@ static int connect_run(struct step *s, const struct checked *k, const struct run
 	return r == CHAIN_E_FORKED ? keep_fork(s, k, run, at) : r;
 }
 
+/* Content has room in the quota of who answers for it (P7.12); control changes never wait. */
+static int check_quota(struct step *s, const struct checked *k, const struct run *run,
+	size_t held, const struct id *from, const struct chain_row *row, uint64_t *ret_cost)
+{
+	bool content = false;
+
+	*ret_cost = 0;
+	for (size_t i = held; i < k->n; i++) {
+		*ret_cost += quota_cost(wire_change_size(&run->changes[i]));
+		content |= !(k->headers[i].flags & FLAG_CONTROL);
+	}
+	return content ? quota_room(
+				 s, &k->headers[0].record, &k->headers[0].at.author, row, from)
+		       : 0;
+}
+
 static int store_run(struct step *s, const struct checked *k, const struct run *run,
 	size_t held, const struct id *from, struct chain_row *row)
 {
@@ -498,6 +515,7 @@ static int store_run(struct step *s, const struct checked *k, const struct run *
 
 		row->seq = h->at.seq;
 		row->head = k->ids[i];
+		row->bytes += quota_cost(wire_change_size(&run->changes[i]));
 		r = store_change(s, h, &k->ids[i], &run->changes[i], row);
 		/* A control change may have changed the circle: look again. */
 		if (!r)
@@ -517,6 +535,7 @@ int chain_take(struct step *s, const struct id *from, const struct run *run,
 	struct checked k;
 	struct chain_row row;
 	const struct header *h;
+	uint64_t cost = 0;
 	size_t held;
 	int r;
 
@@ -546,7 +565,11 @@ int chain_take(struct step *s, const struct id *from, const struct run *run,
 	if (!r)
 		r = check_room(s, &k, run, held);
 	if (!r)
+		r = check_quota(s, &k, run, held, from, &row, &cost);
+	if (!r)
 		r = store_run(s, &k, run, held, from, &row);
+	if (!r && cost)
+		r = quota_charge(s, &h->at.author, from, cost, k.n - held);
 	if (r)
 		return r < 0 ? err_up(r) : r;
 	*ret_new = k.n - held;

@@ -430,6 +430,29 @@ static int want_keys(struct step *s, struct peer *p, const struct id *record)
 		       : sync_want(s, p, record);
 }
 
+/* Changes of custody and circle that stand behind content without room come by their path. */
+static bool has_control(const struct run *run)
+{
+	struct header h;
+
+	for (size_t i = 0; i < run->n; i++)
+		if (!wire_header_decode(run->changes[i].header, &h) && h.flags & FLAG_CONTROL)
+			return true;
+	return false;
+}
+
+/* What stands behind content that is parked waits with it, unless it is a control change. */
+static int want_more(
+	struct step *s, struct peer *p, const struct id *record, const struct run *run)
+{
+	struct want_row row;
+	int r = parked_get(s->view, &p->region, record, &row);
+
+	if (r < 0)
+		return err_up(r);
+	return r == 0 && !has_control(run) ? 0 : sync_want(s, p, record);
+}
+
 static int take_run(struct step *s, struct peer *p, const struct run *run)
 {
 	struct id record;
@@ -452,7 +475,11 @@ static int take_run(struct step *s, struct peer *p, const struct run *run)
 		return err_up(r);
 	/* Early, by a card or a circle change that is still on its way: no fault (P7.6). */
 	if (r == CHAIN_E_GAP || r == CHAIN_E_UNKNOWN || r == CHAIN_E_STRANGER)
-		return sync_want(s, p, &record);
+		return want_more(s, p, &record, run);
+	if (r == CHAIN_E_QUOTA) {
+		r = quota_park(s, p, &record);
+		return r || !has_control(run) ? r : sync_want(s, p, &record);
+	}
 	if (r)
 		return peer_refuse(s, p, &record, chain_verdict(r), false);
 	if (!added)

@@ -17,7 +17,8 @@
 #define WANTS_A_STEP 50 /* each may settle its record */
 
 /* What a peer has, each row under its id. */
-static const enum table tables[] = { TABLE_FEED, TABLE_CURSOR, TABLE_WANT, TABLE_DRAFT };
+static const enum table tables[] = { TABLE_FEED, TABLE_CURSOR, TABLE_WANT, TABLE_DRAFT,
+	TABLE_PARKED };
 
 /* 0, or ROW_NONE when nothing of .region is left. */
 static int any_row(const struct view *v, const struct id *region)
@@ -144,6 +145,8 @@ int forget_some(struct step *s)
 		r = drop_wants(s, &wants);
 	if (!r)
 		r = drop_rows(s, TABLE_DRAFT, &rows);
+	if (!r)
+		r = drop_rows(s, TABLE_PARKED, &rows);
 	if (!r)
 		r = drop_rows(s, TABLE_FEED, &rows);
 	if (!r && rows && wants)

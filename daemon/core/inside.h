@@ -117,6 +117,7 @@ struct peer {
 	msec wants_due; /* a failed want is tried again then; 0: nothing waits for the clock */
 	uint64_t wants; /* rows of WANT */
 	uint64_t wants_since_ms; /* wall: there is at least one since; 0: there is none */
+	uint64_t parked;         /* rows of PARKED */
 
 	/* requests for records, both ways */
 	uint64_t requests[2];                    /* rows, by enum request_way */
@@ -203,6 +204,7 @@ struct node {
 	bool forgetting;
 	struct id forgotten;
 
+	uint64_t quota_record, quota_peer; /* bytes */
 	/* Records whose fold waits (uptake.c), and the one that is being read. */
 	bool stale;
 	msec uptake_last; /* a portion was read */
@@ -212,6 +214,7 @@ struct node {
 	uint64_t forks, forks_since_ms;
 	uint64_t link_since_ms, full_since_ms; /* wall */
 	uint64_t bytes_in, bytes_out;          /* of frames of peers */
+	bool unparking;                        /* there may be room again for what is parked */
 	bool disk_full, disk_out; /* as the host's last figures say; out: for custody, too */
 
 	/* Records that this step touched: settled and told once, at its end. */
@@ -255,9 +258,13 @@ MUST_USE int node_region_name(
  */
 /* The newest card of any region whose card is held; 0, ROW_NONE. */
 MUST_USE int region_card(struct step *s, const struct id *region, struct checked_card *ret);
-/* Keep a bundle if it proves itself and is newer than what is held. 0, CARD_E_BAD. */
-MUST_USE int region_learn(
-	struct step *s, struct span bundle, struct id *ret_region, bool *ret_new);
+/* Keep a bundle that card_check() has made .now of, if it is newer than what is held;
+ * *ret_first: nothing of that region was. 0, CARD_E_BAD: it rivals what is held. */
+MUST_USE int region_keep(struct step *s, struct span bundle, const struct checked_card *now,
+	bool *ret_new, bool *ret_first);
+/* The same, once it has proved itself. 0, CARD_E_BAD. */
+MUST_USE int region_learn(struct step *s, struct span bundle, struct id *ret_region,
+	bool *ret_new, bool *ret_first);
 /* The key of an incarnation; 0, ROW_NONE (no card, or not in its list: ask for a newer one). */
 MUST_USE int region_key(struct step *s, const struct id *region, const struct id *incarnation,
 	struct pubkey *ret);
@@ -275,6 +282,7 @@ enum {
 	CHAIN_E_CONTROL,   /* the control body is not one (P6.1), or Genesis lies (P1.3) */
 	CHAIN_E_PATH,      /* the record would have more control changes than PATH_MAX_BYTES */
 	CHAIN_E_STRANGER,  /* its author may not write here (P6.9) */
+	CHAIN_E_QUOTA,     /* its author has used up what it may make us hold: parked */
 };
 enum verdict chain_verdict(int verdict);
 
@@ -354,6 +362,37 @@ MUST_USE int sync_changes(struct step *s, struct peer *p, const struct message *
 MUST_USE int sync_pump(struct step *s, struct peer *p);
 /* A record's row says whether anything of it is wanted from anybody. .ret may be NULL. */
 MUST_USE int sync_wanted(struct step *s, const struct id *record, struct record_row *ret);
+
+/* quota.c: what others can make us hold
+ * --------------------------------------------------------------- */
+/* 0: the default. What was parked is asked for again when one of them is larger than before. */
+void quota_set(struct node *n, uint64_t record, uint64_t peer);
+/* Of .quota_peer and what is kept for records that begin: custody comes last. */
+uint64_t quota_reserve(const struct node *n);
+/* What so many bytes of a change are charged with. */
+uint64_t quota_cost(size_t bytes);
+MUST_USE int quota_used(struct step *s, const struct id *region, uint64_t *ret);
+MUST_USE int quota_charge(struct step *s, const struct id *author, const struct id *from,
+	uint64_t cost, uint64_t changes);
+/* Whether content of a chain of .author, which stands at .row, may come from .from: 0,
+ * CHAIN_E_QUOTA. What is taken last may go beyond the quota, by one run. */
+MUST_USE int quota_room(struct step *s, const struct id *record, const struct id *author,
+	const struct chain_row *row, const struct id *from);
+/* Something of this record is not taken from .p for want of room. */
+MUST_USE int quota_park(struct step *s, struct peer *p, const struct id *record);
+/* At the end of a step: a portion of what is parked is wanted again, when it may have room. */
+MUST_USE int quota_some(struct step *s);
+
+/* A want that is none any more; the row of its record is the caller's. */
+MUST_USE int sync_drop(struct step *s, struct peer *p, const struct id *record);
+/* A want that brought a verdict of chain.c: told, and not asked for again at once. */
+MUST_USE int sync_refuse(struct step *s, struct peer *p, const struct id *record, int verdict);
+
+/* path.c ----------------------------------------------------------------------------------- */
+/* The cards and the path of an answer (P7.8). *ret_on: the record is ours to hold and to take
+ * from this peer; *ret_new: some of the path was. */
+MUST_USE int path_take(
+	struct step *s, struct peer *p, const struct message *m, bool *ret_on, bool *ret_new);
 
 /* follow.c --------------------------------------------------------------------------------- */
 /* Tell those who follow a bounded part of what they have not seen. */

@@ -70,6 +70,7 @@ const char *tell_word(enum tell_verb v)
 		[TELL_FORKED] = "finds forked",
 		[TELL_ADDS_PEER] = "adds peer",
 		[TELL_DROPS_PEER] = "drops peer",
+		[TELL_PARKS] = "parks",
 		[TELL_ADMITS] = "admits",
 		[TELL_ASKS] = "asks",
 		[TELL_IS_ASKED] = "is asked by",
@@ -275,6 +276,8 @@ static int finish_step(struct step *s)
 	struct node *n = s->node;
 	int r = forget_some(s);
 
+	if (!r)
+		r = quota_some(s);
 	/* Settling may touch further records, behind this one: the list grows at its end. */
 	for (size_t i = 0; i < n->n_touched && !r; i++) {
 		struct id record = n->touched[i];
@@ -414,6 +417,9 @@ static int take_event(struct step *s)
 	case EVENT_CLIENT_GONE:
 		client_gone(n, s->event->client);
 		return 0;
+	case EVENT_QUOTAS:
+		quota_set(n, s->event->quota_record, s->event->quota_peer);
+		return 0;
 	case EVENT_LISTEN:
 		return listen_elsewhere(s);
 	}
@@ -453,7 +459,7 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 
 msec node_due(const struct node *n)
 {
-	msec due = n->forgetting || follow_waits(n) ? 0 : MSEC_NEVER;
+	msec due = n->forgetting || n->unparking || follow_waits(n) ? 0 : MSEC_NEVER;
 
 	if (uptake_due(n) < due)
 		due = uptake_due(n);
@@ -572,6 +578,7 @@ int node_new(struct crypto *c, const struct node_keys *keys, const struct node_o
 	n->options = *o;
 	n->next_link = 1;
 	n->link_since_ms = o->started_ms;
+	quota_set(n, o->quota_record, o->quota_peer);
 	for (size_t i = 0; i < AFFAIRS_CACHED; i++)
 		arena_init(&n->cache[i].arena, AFFAIRS_BUDGET);
 	r = load_identity(&s, why);

@@ -175,12 +175,22 @@ int peer_refuse(struct step *s, struct peer *p, const struct id *record, enum ve
 	return peer_drop(s, p, name);
 }
 
+static int count_rows(struct step *s, enum table table, const struct id *region, uint64_t *ret)
+{
+	struct scan scan;
+	int r;
+
+	scan_init(&scan, table, SPAN_OF(*region));
+	while ((r = scan_next(&scan, s->view)) == 0)
+		++*ret;
+	return r < 0 ? err_up(r) : 0;
+}
+
 int peer_load(struct step *s, const struct id *region)
 {
 	struct node *n = s->node;
 	struct peer *p = peer_find(n, region);
 	struct checked_card c;
-	struct scan scan;
 	int r = region_card(s, region, &c);
 
 	if (r)
@@ -194,10 +204,11 @@ int peer_load(struct step *s, const struct id *region)
 		n->peers[n->n_peers++] = p;
 		p->region = *region;
 		p->due = n->link_ready ? s->event->now : MSEC_NEVER;
-		scan_init(&scan, TABLE_WANT, SPAN_OF(*region));
-		while ((r = scan_next(&scan, s->view)) == 0)
-			p->wants++;
-		r = r < 0 ? r : requests_count(s, p);
+		r = count_rows(s, TABLE_WANT, region, &p->wants);
+		if (!r)
+			r = count_rows(s, TABLE_PARKED, region, &p->parked);
+		if (!r)
+			r = requests_count(s, p);
 		if (r)
 			return err_up(r);
 		/* In node_new() nobody says what time it is. */
@@ -407,7 +418,7 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 	struct pubkey key;
 	struct sig sig;
 	struct id region;
-	bool newer;
+	bool newer, first;
 	int r = wire_hello_decode(sh->bytes, s->arena, &h);
 
 	if (r)
@@ -418,7 +429,7 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 			note_hello(s, p, &h);
 		return peer_refuse(s, p, NULL, verdict, true);
 	}
-	r = region_learn(s, h.bundle, &region, &newer);
+	r = region_learn(s, h.bundle, &region, &newer, &first);
 	if (r < 0)
 		return err_up(r);
 	if (r || !id_equal(&region, &p->region))

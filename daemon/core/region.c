@@ -194,39 +194,49 @@ static int same_history(struct step *s, const struct id *region, struct span bun
 	return 0;
 }
 
-int region_learn(struct step *s, struct span bundle, struct id *ret_region, bool *ret_new)
+int region_keep(struct step *s, struct span bundle, const struct checked_card *now,
+	bool *ret_new, bool *ret_first)
 {
-	struct checked_card now, held;
-	struct why why;
-	int r = card_check(s->crypto, bundle, s->arena, &now, &why);
+	struct checked_card held;
+	int r = region_card(s, &now->region, &held);
 
-	*ret_new = false;
-	if (r)
-		return r;
-	*ret_region = now.region;
-	r = region_card(s, &now.region, &held);
+	*ret_new = *ret_first = false;
 	if (r < 0)
 		return err_up(r);
 	if (r == 0) {
 		bool same = false;
 
-		r = same_history(s, &now.region, bundle, &same);
+		r = same_history(s, &now->region, bundle, &same);
 		if (r)
 			return err_up(r);
 		if (!same)
 			return CARD_E_BAD; /* two of one version (P1.4) */
-		if (now.card.version <= held.card.version &&
-			now.incarnations.version <= held.incarnations.version)
+		if (now->card.version <= held.card.version &&
+			now->incarnations.version <= held.incarnations.version)
 			return 0;
-		if (now.card.version < held.card.version ||
-			now.incarnations.version < held.incarnations.version)
+		if (now->card.version < held.card.version ||
+			now->incarnations.version < held.incarnations.version)
 			return 0;
 	}
-	r = row_put(s->view, TABLE_CARD, SPAN_OF(now.region), bundle);
+	*ret_first = r == ROW_NONE;
+	r = row_put(s->view, TABLE_CARD, SPAN_OF(now->region), bundle);
 	if (r)
 		return err_odd(r);
 	*ret_new = true;
 	return 0;
+}
+
+int region_learn(struct step *s, struct span bundle, struct id *ret_region, bool *ret_new,
+	bool *ret_first)
+{
+	struct checked_card now;
+	struct why why;
+	int r = card_check(s->crypto, bundle, s->arena, &now, &why);
+
+	if (r)
+		return r;
+	*ret_region = now.region;
+	return region_keep(s, bundle, &now, ret_new, ret_first);
 }
 
 int region_key(struct step *s, const struct id *region, const struct id *incarnation,

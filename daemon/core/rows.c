@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+/*
+ * Rows
+ *
+ * long: a pair of calls for each table, and every key and value in one place.
+ */
+
 #include "daemon/core/rows.h"
 
 #include <errno.h>
@@ -244,6 +250,7 @@ bool chain_row_read(
 	ret->unsigned_n = get_u32(&r);
 	ret->unsigned_bytes = get_u32(&r);
 	ret->clock = get_u64(&r);
+	ret->bytes = get_u64(&r);
 	return !k.bad && !r.bad;
 }
 
@@ -265,7 +272,7 @@ int chain_get(const struct view *v, const struct id *record, const struct id *au
 int chain_put(const struct view *v, const struct id *record, const struct id *author,
 	const struct id *incarnation, const struct chain_row *row)
 {
-	uint8_t key[CHAIN_PREFIX], value[64];
+	uint8_t key[CHAIN_PREFIX], value[80];
 	struct writer w = writer_of(value, sizeof(value));
 
 	put_u64(&w, row->seq);
@@ -274,6 +281,7 @@ int chain_put(const struct view *v, const struct id *record, const struct id *au
 	put_u32(&w, row->unsigned_n);
 	put_u32(&w, row->unsigned_bytes);
 	put_u64(&w, row->clock);
+	put_u64(&w, row->bytes);
 	return row_put(
 		v, TABLE_CHAIN, chain_key(record, author, incarnation, key), writer_span(&w));
 }
@@ -498,13 +506,13 @@ int cursor_put(const struct view *v, const struct id *peer, const struct cursor_
 	return row_put(v, TABLE_CURSOR, SPAN_OF(*peer), writer_span(&w));
 }
 
-int want_get(const struct view *v, const struct id *peer, const struct id *record,
-	struct want_row *ret)
+static int lack_get(const struct view *v, enum table t, const struct id *peer,
+	const struct id *record, struct want_row *ret)
 {
 	uint8_t key[2 * ID_LEN];
 	struct span value;
 	struct reader r;
-	int e = row_get(v, TABLE_WANT, pair_span(peer, record, key), &value);
+	int e = row_get(v, t, pair_span(peer, record, key), &value);
 
 	if (e)
 		return e;
@@ -513,14 +521,63 @@ int want_get(const struct view *v, const struct id *peer, const struct id *recor
 	return r.bad ? damaged() : 0;
 }
 
-int want_put(const struct view *v, const struct id *peer, const struct id *record,
-	const struct want_row *row)
+static int lack_put(const struct view *v, enum table t, const struct id *peer,
+	const struct id *record, const struct want_row *row)
 {
 	uint8_t key[2 * ID_LEN], value[8];
 	struct writer w = writer_of(value, sizeof(value));
 
 	put_u64(&w, row->since_ms);
-	return row_put(v, TABLE_WANT, pair_span(peer, record, key), writer_span(&w));
+	return row_put(v, t, pair_span(peer, record, key), writer_span(&w));
+}
+
+int want_get(const struct view *v, const struct id *peer, const struct id *record,
+	struct want_row *ret)
+{
+	return lack_get(v, TABLE_WANT, peer, record, ret);
+}
+
+int want_put(const struct view *v, const struct id *peer, const struct id *record,
+	const struct want_row *row)
+{
+	return lack_put(v, TABLE_WANT, peer, record, row);
+}
+
+int parked_get(const struct view *v, const struct id *peer, const struct id *record,
+	struct want_row *ret)
+{
+	return lack_get(v, TABLE_PARKED, peer, record, ret);
+}
+
+int parked_put(const struct view *v, const struct id *peer, const struct id *record,
+	const struct want_row *row)
+{
+	return lack_put(v, TABLE_PARKED, peer, record, row);
+}
+
+int charge_get(const struct view *v, const struct id *region, struct charge_row *ret)
+{
+	struct span value;
+	struct reader r;
+	int e = row_get(v, TABLE_CHARGE, SPAN_OF(*region), &value);
+
+	*ret = (struct charge_row){ 0 };
+	if (e)
+		return e;
+	r = reader_of(value);
+	ret->bytes = get_u64(&r);
+	ret->changes = get_u64(&r);
+	return r.bad ? damaged() : 0;
+}
+
+int charge_put(const struct view *v, const struct id *region, const struct charge_row *row)
+{
+	uint8_t value[16];
+	struct writer w = writer_of(value, sizeof(value));
+
+	put_u64(&w, row->bytes);
+	put_u64(&w, row->changes);
+	return row_put(v, TABLE_CHARGE, SPAN_OF(*region), writer_span(&w));
 }
 
 int want_del(const struct view *v, const struct id *peer, const struct id *record)

@@ -65,6 +65,7 @@ struct chain_row {
 	uint32_t unsigned_n,
 		unsigned_bytes; /* behind the last signature; our own chains only */
 	uint64_t clock;         /* of the head, when it is known */
+	uint64_t bytes;         /* that the chain takes here (P7.12); not of our own */
 };
 MUST_USE int chain_get(const struct view *v, const struct id *record, const struct id *author,
 	const struct id *incarnation, struct chain_row *ret);
@@ -151,6 +152,20 @@ MUST_USE int want_get(const struct view *v, const struct id *peer, const struct 
 MUST_USE int want_put(const struct view *v, const struct id *peer, const struct id *record,
 	const struct want_row *row);
 MUST_USE int want_del(const struct view *v, const struct id *peer, const struct id *record);
+
+/* PARKED: as a want that waits for room (P7.12). */
+MUST_USE int parked_get(const struct view *v, const struct id *peer, const struct id *record,
+	struct want_row *ret);
+MUST_USE int parked_put(const struct view *v, const struct id *peer, const struct id *record,
+	const struct want_row *row);
+
+/* CHARGE: what is held on a region's account. Zero, and ROW_NONE, when there is none. */
+struct charge_row {
+	uint64_t bytes, changes;
+};
+MUST_USE int charge_get(const struct view *v, const struct id *region, struct charge_row *ret);
+MUST_USE int charge_put(
+	const struct view *v, const struct id *region, const struct charge_row *row);
 
 /* KEY: content keys. */
 MUST_USE int key_get(const struct view *v, const struct id *record, uint32_t epoch,

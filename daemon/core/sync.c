@@ -80,27 +80,76 @@ static void set_headed(struct peer *p, const struct id *record, bool headed)
 	p->headed_next = (p->headed_next + 1) % HEADED_MAX;
 }
 
-static int collect_have(struct step *s, const struct id *record, struct message *m)
+static int add_have(
+	struct step *s, struct message *m, size_t *room, const struct place *at, bool no_more)
+{
+	struct place *grown =
+		arena_grow(s->arena, m->get.have, m->get.n_have, room, sizeof(*grown));
+
+	if (!grown)
+		return err_new(-ENOMEM);
+	m->get.have = grown;
+	grown[m->get.n_have] = *at;
+	if (no_more)
+		grown[m->get.n_have].seq = UINT64_MAX;
+	m->get.n_have++;
+	return 0;
+}
+
+/* Whose account is full begins no further chain (P7.12): of none of its incarnations. */
+static int have_full(struct step *s, const struct peer *p, const struct id *record,
+	const struct affairs *a, struct message *m, size_t *room)
+{
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct id *region = &a->members[i].row.region;
+		struct checked_card card;
+		int r = quota_room(s, record, region, &(struct chain_row){ 0 }, &p->region);
+
+		if (r == 0)
+			continue;
+		if (r == CHAIN_E_QUOTA)
+			r = region_card(s, region, &card);
+		if (r < 0)
+			return err_up(r);
+		for (size_t k = 0; !r && k < card.incarnations.n; k++) {
+			struct place at = { *region, card.incarnations.v[k].id, 0 };
+
+			r = add_have(s, m, room, &at, true);
+			if (r)
+				return err_up(r);
+		}
+	}
+	return 0;
+}
+
+/* How far each chain is held: to its end, when nothing more is taken of it, since it is forked
+ * (P3.5) or there is no room (P7.12). */
+static int collect_have(struct step *s, struct peer *p, const struct id *record,
+	const struct affairs *a, struct message *m)
 {
 	struct scan scan;
 	size_t room = 0;
-	int r;
+	int r = have_full(s, p, record, a, m, &room);
 
+	if (r)
+		return err_up(r);
 	scan_init(&scan, TABLE_CHAIN, SPAN_OF(*record));
 	while ((r = scan_next(&scan, s->view)) == 0 && m->get.n_have < HAVES_MAX) {
 		struct chain_row row;
-		struct place *grown =
-			arena_grow(s->arena, m->get.have, m->get.n_have, &room, sizeof(*grown));
+		struct place at;
+		int full;
 
-		if (!grown)
-			return err_new(-ENOMEM);
-		m->get.have = grown;
-		if (!chain_row_read((struct span){ scan.key, scan.key_len }, scan.value,
-			    &grown[m->get.n_have], &row))
+		if (!chain_row_read(
+			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
 			return err_new(-EUCLEAN);
-		if (row.forked) /* nothing more is taken of it (P3.5) */
-			grown[m->get.n_have].seq = UINT64_MAX;
-		m->get.n_have++;
+		full = quota_room(s, record, &at.author, &row, &p->region);
+		if (full == CHAIN_E_QUOTA)
+			r = quota_park(s, p, record);
+		if (full < 0 || r)
+			return err_up(full < 0 ? full : r);
+		r = add_have(s, m, &room, &at, row.forked || full);
+		if (r)
+			return err_up(r);
 	}
 	return r < 0 ? err_up(r) : 0;
 }
@@ -124,7 +173,7 @@ static int ask(struct step *s, struct peer *p, struct get_slot *slot, const stru
 	 * held here is not for everybody who can name a record (P7.9). */
 	if (affairs_role(a, &p->region) != ROLE_NONE) {
 		m.get.keys = !whole || !find_headed(p, record);
-		r = collect_have(s, record, &m);
+		r = collect_have(s, p, record, a, &m);
 		if (r)
 			return err_up(r);
 	}
@@ -177,100 +226,7 @@ int sync_pump(struct step *s, struct peer *p)
 /* Taking what came ----------------------------------------------------------------------------
  */
 
-/* The custody path: what is new of it, checked, with what is held already. */
-struct path {
-	struct held *held;
-	size_t n, room;
-	struct wire_change *changes; /* the new ones, .held[first_new + i] */
-	size_t n_new, room_new;
-	size_t first_new;
-	size_t bytes;
-};
-
-static int load_path(struct step *s, const struct id *record, struct path *ret)
-{
-	struct scan scan;
-	int r;
-
-	*ret = (struct path){ 0 };
-	scan_init(&scan, TABLE_CONTROL, SPAN_OF(*record));
-	while ((r = scan_next(&scan, s->view)) == 0) {
-		struct wire_change c;
-		struct held *grown =
-			arena_grow(s->arena, ret->held, ret->n, &ret->room, sizeof(*grown));
-
-		if (!grown)
-			return err_new(-ENOMEM);
-		ret->held = grown;
-		grown[ret->n] = (struct held){ 0 };
-		if (!control_row_read((struct span){ scan.key, scan.key_len }, scan.value,
-			    &grown[ret->n].ref, &c))
-			return err_new(-EUCLEAN);
-		r = wire_control_decode(c.body, s->arena, &grown[ret->n].control);
-		if (r)
-			return r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
-		ret->n++;
-	}
-	ret->first_new = ret->n;
-	return r < 0 ? err_up(r) : chain_path_bytes(s, record, &ret->bytes);
-}
-
-/* One change of the path: 0, or the verdict of chain_check_control. */
-static int take_path(
-	struct step *s, const struct id *record, const struct wire_change *c, struct path *path)
-{
-	struct header h;
-	struct hash held;
-	struct held *grown;
-	struct wire_change *grown_c;
-	int r = wire_header_decode(c->header, &h);
-
-	if (r)
-		return r < 0 ? err_up(r) : CHAIN_E_HEADER;
-	if (!id_equal(&h.record, record))
-		return CHAIN_E_RUN;
-	r = control_has(s->view, record, &h.at, &held);
-	if (r < 0)
-		return err_up(r);
-	if (r == 0)
-		return 0; /* what is held was verified; another at its place is for the chain to
-			     prove */
-	grown = arena_grow(s->arena, path->held, path->n, &path->room, sizeof(*grown));
-	grown_c = arena_grow(
-		s->arena, path->changes, path->n_new, &path->room_new, sizeof(*grown_c));
-	if (!grown || !grown_c)
-		return err_new(-ENOMEM);
-	path->held = grown;
-	path->changes = grown_c;
-	grown[path->n] = (struct held){ .must_understand = h.flags & FLAG_MUST_UNDERSTAND };
-	r = chain_check_control(s, record, c, &grown[path->n].ref, &grown[path->n].control);
-	if (r)
-		return r;
-	path->bytes += wire_change_size(c);
-	if (path->bytes > PATH_MAX_BYTES)
-		return CHAIN_E_PATH;
-	path->changes[path->n_new++] = *c;
-	path->n++;
-	return 0;
-}
-
-static int keep_path(struct step *s, const struct id *record, const struct path *path)
-{
-	for (size_t i = 0; i < path->n_new; i++) {
-		const struct held *h = &path->held[path->first_new + i];
-		int r = control_put(
-			s->view, record, &h->ref.at, &h->ref.change, &path->changes[i]);
-
-		if (r)
-			return err_odd(r);
-		node_clock_seen(s, h->control.clock);
-	}
-	if (path->n_new)
-		node_forget(s->node, record);
-	return 0;
-}
-
-static int drop_want(struct step *s, struct peer *p, const struct id *record)
+int sync_drop(struct step *s, struct peer *p, const struct id *record)
 {
 	struct want_row want;
 	int r = want_get(s->view, &p->region, record, &want);
@@ -285,88 +241,11 @@ static int drop_want(struct step *s, struct peer *p, const struct id *record)
 	return want_del(s->view, &p->region, record);
 }
 
-/* A want that brought a verdict: told, and not asked for again at once. */
-static int refuse_want(struct step *s, struct peer *p, const struct id *record, int verdict)
+int sync_refuse(struct step *s, struct peer *p, const struct id *record, int verdict)
 {
 	p->wants_due = s->event->now + WANT_PAUSE;
 	set_headed(p, record, false);
 	return peer_refuse(s, p, record, chain_verdict(verdict), false);
-}
-
-/* Nobody but who is or was in the circle writes anything in it: else any member could fill a
- * record with the chains of regions that it made up. */
-static int check_authors(const struct path *path, const struct affairs *a)
-{
-	for (size_t i = path->first_new; i < path->n; i++)
-		if (!affairs_member(a, &path->held[i].ref.at.author))
-			return CHAIN_E_STRANGER;
-	return 0;
-}
-
-/* A card that is refused leaves the others as good as they are. */
-static int take_cards(struct step *s, struct peer *p, const struct message *m)
-{
-	for (size_t i = 0; i < m->changes.n_bundles; i++) {
-		struct id region;
-		bool newer;
-		int r = region_learn(s, m->changes.bundles[i], &region, &newer);
-
-		if (r > 0)
-			r = peer_refuse(s, p, &m->changes.record, VERDICT_CARD_WRONG, false);
-		else if (!r && newer && peer_find(s->node, &region)) {
-			/* Its keys and endpoints are in memory, too. */
-			r = peer_load(s, &region);
-			if (!r)
-				r = peer_announce(s);
-		}
-		if (r)
-			return err_up(r);
-	}
-	return 0;
-}
-
-/* Cards and path (P7.8). *ret_on: the record is ours to hold and to take from this peer;
- * *ret_new: some of the path was. */
-static int take_affairs(
-	struct step *s, struct peer *p, const struct message *m, bool *ret_on, bool *ret_new)
-{
-	const struct id *record = &m->changes.record;
-	const struct affairs *before;
-	struct affairs a;
-	struct path path;
-	int r;
-
-	*ret_on = false;
-	r = take_cards(s, p, m);
-	if (r)
-		return err_up(r);
-	r = load_path(s, record, &path);
-	for (size_t i = 0; i < m->changes.n_path && !r; i++)
-		r = take_path(s, record, &m->changes.path[i], &path);
-	if (!r)
-		r = affairs_read(path.held, path.n, s->arena, &a);
-	if (r)
-		return r < 0 ? err_up(r) : refuse_want(s, p, record, r);
-
-	/* (P7.10), before anything of the record is kept */
-	if (!a.known || affairs_role(&a, &s->node->region) == ROLE_NONE ||
-		affairs_role(&a, &p->region) == ROLE_NONE) {
-		r = drop_want(s, p, record);
-		if (!r)
-			r = sync_wanted(s, record, NULL);
-		return r ? err_up(r) : peer_refuse(s, p, record, VERDICT_NOT_IN_CIRCLE, false);
-	}
-	r = check_authors(&path, &a);
-	if (!r && path.n_new) {
-		r = node_affairs(s, record, &before);
-		if (!r && node_affairs_full(s->node, record))
-			r = CHAIN_E_RUN;
-	}
-	if (r)
-		return r < 0 ? err_up(r) : refuse_want(s, p, record, r);
-	*ret_on = true;
-	*ret_new = path.n_new > 0;
-	return keep_path(s, record, &path);
 }
 
 static int take_keys(struct step *s, struct peer *p, const struct message *m, bool *ret_any)
@@ -440,7 +319,7 @@ int sync_wanted(struct step *s, const struct id *record, struct record_row *ret)
 static int fill_want(struct step *s, struct peer *p, const struct id *record)
 {
 	struct record_row row;
-	int r = drop_want(s, p, record);
+	int r = sync_drop(s, p, record);
 
 	if (!r)
 		r = record_get(s->view, record, &row);
@@ -482,7 +361,7 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 		r = fill_want(s, p, record);
 		return r ? err_up(r) : 0;
 	}
-	r = take_affairs(s, p, m, &on, &more);
+	r = path_take(s, p, m, &on, &more);
 	if (r || !on)
 		return r ? err_up(r) : 0;
 	set_headed(p, record, true);
@@ -503,8 +382,12 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 		if (r)
 			return err_up(r);
 	}
+	if (bad == CHAIN_E_QUOTA) {
+		r = quota_park(s, p, record);
+		return r ? err_up(r) : fill_want(s, p, record);
+	}
 	if (bad)
-		return refuse_want(s, p, record, bad);
+		return sync_refuse(s, p, record, bad);
 	r = node_affairs(s, record, &a);
 	if (!r)
 		r = keys_whole(s, record, a, &whole);

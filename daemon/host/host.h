@@ -72,6 +72,7 @@ struct host {
 	struct verifying *verifying; /* NULL: nothing is verified now */
 	int wake;                    /* readable: verify_news() */
 	bool relisten;               /* the node has yet to hear of a new conf.listen */
+	bool requota;                /* ... and of new quotas */
 	struct crypto *crypto;
 	struct node_keys keys;
 	struct store *store;

@@ -28,6 +28,8 @@ static int make(struct host *h, struct why *why)
 		.software = "kith " KITH_VERSION,
 		.listen = h->conf.listen[0] ? h->conf.listen : NULL,
 		.started_ms = h->started_ms,
+		.quota_record = h->conf.quota_record,
+		.quota_peer = h->conf.quota_peer,
 	};
 	struct store_read *read;
 	struct view view;

@@ -17,7 +17,8 @@
 
 static bool may_change(const char *option)
 {
-	return strcmp(option, "log_level") == 0 || strcmp(option, "listen") == 0;
+	return strcmp(option, "log_level") == 0 || strcmp(option, "listen") == 0 ||
+	       strcmp(option, "quota_record") == 0 || strcmp(option, "quota_peer") == 0;
 }
 
 /* Everything that differs may. 0; PROBLEM_RESTART with .why. */
@@ -55,7 +56,7 @@ static void list(const struct host *h, const struct conf *fresh, struct why *ret
 int host_reload(struct host *h, bool dry_run, struct why *why)
 {
 	struct conf fresh = { 0 };
-	bool listen;
+	bool listen, quota;
 	int r = conf_load(h->config, &fresh, why);
 
 	if (r == CONF_E_ABSENT && strcmp(h->config, CONF_PATH) == 0)
@@ -72,9 +73,12 @@ int host_reload(struct host *h, bool dry_run, struct why *why)
 		return r;
 	}
 	listen = strcmp(h->conf.listen, fresh.listen) != 0;
+	quota = h->conf.quota_record != fresh.quota_record ||
+		h->conf.quota_peer != fresh.quota_peer;
 	conf_done(&h->conf);
 	h->conf = fresh;
 	h->relisten |= listen; /* the node hears of it in the next turn */
+	h->requota |= quota;
 	journal_set_level((int)h->conf.log_level);
 	return 0;
 }

@@ -376,7 +376,8 @@ static int gather(struct host *h, unsigned *ret)
 
 int serve(struct host *h)
 {
-	struct event tick = { .kind = EVENT_TICK }, listen = { .kind = EVENT_LISTEN };
+	struct event tick = { .kind = EVENT_TICK }, listen = { .kind = EVENT_LISTEN },
+		     quotas = { .kind = EVENT_QUOTAS };
 	unsigned all = 0, n;
 	int r;
 
@@ -389,6 +390,12 @@ int serve(struct host *h)
 		h->relisten = false;
 		listen.text = h->conf.listen[0] ? h->conf.listen : NULL;
 		r = turn_step(h, &listen);
+	}
+	if (r == 0 && h->requota && host_now() >= h->held_until) {
+		h->requota = false;
+		quotas.quota_record = h->conf.quota_record;
+		quotas.quota_peer = h->conf.quota_peer;
+		r = turn_step(h, &quotas);
 	}
 	if (r == 0 && turn_due(h) <= host_now())
 		r = turn_step(h, &tick);

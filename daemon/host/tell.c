@@ -70,6 +70,8 @@ static const struct row {
 	[TELL_ANSWERS]     = { LOG_INFO,    "has answered a request of {peer}[: {text}]", NULL },
 	[TELL_IS_ANSWERED] = { LOG_NOTICE,  "has the answer of {peer} to a request[: {text}]",
 			       "7e2d91b4c6f0483fb5a8d3e6190c7f24" },
+	[TELL_PARKS]       = { LOG_WARNING, "parks what {peer} sends of {record}[: {text}]",
+			       "5c0e9a7d3b1f48269d8e6a4c2f0b7153" },
 	[TELL_ADMITS]      = { LOG_DEBUG,   "admits {text}[ to {record}]", NULL },
 };
 /* clang-format on */

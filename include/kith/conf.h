@@ -14,7 +14,7 @@
 
 #define CONF_PATH           "/etc/kith/kithd.conf"
 #define CONF_CREDENTIAL_LEN 32
-#define CONF_OPTIONS_MAX    16
+#define CONF_OPTIONS_MAX    24
 
 /* Verdicts. */
 enum {
@@ -43,6 +43,8 @@ struct conf {
 					  wrapped */
 	char *where[CONF_OPTIONS_MAX]; /* conf_changes() knows */
 	uint64_t map_size;             /* bytes, of each LMDB environment; 256 GiB */
+	uint64_t quota_record;         /* bytes of one region in one record; 256 MiB */
+	uint64_t quota_peer;           /* bytes on one region's account; 16 GiB */
 	enum log_level log_level;      /* info */
 };
 

@@ -72,6 +72,7 @@ struct ctl_peer {
 	uint32_t wire_min, wire_max;
 	bool has_clock_skew, dialled;
 	int32_t clock_skew_ms;
+	uint64_t held, quota, parked, offences, shut_ms;
 };
 struct ctl_record {
 	const char *record, *alias, *born, *sex, *custodian, *custody, *episode_from,

@@ -34,6 +34,8 @@ struct node_options {
 	const char *listen;   /* endpoint for kith-link to bind; NULL: do not listen */
 	uint64_t started_ms;  /* wall clock */
 	uint32_t wire_max;    /* 0: WIRE_VERSION. For tests: what a later kith would say */
+	uint64_t quota_record, quota_peer; /* bytes that one region can make us hold, in one
+					      record and in all; 0: the default */
 };
 
 enum event_kind {
@@ -46,6 +48,7 @@ enum event_kind {
 	EVENT_FRAME,       /* .link .bytes: one Frame of a peer */
 	EVENT_ASK,         /* .client .user .groups .bytes: one Request of a local client */
 	EVENT_CLIENT_GONE, /* .client */
+	EVENT_QUOTAS,      /* .quota_record, .quota_peer: as in the options */
 	EVENT_LISTEN,      /* .text: kith-link is to bind this from now on; NULL: nothing */
 };
 
@@ -59,6 +62,7 @@ struct event {
 	struct pubkey curve_key;
 	struct span bytes;
 	const char *text;
+	uint64_t quota_record, quota_peer;
 	const char *user; /* who asks: "uid 1000 (jo)" */
 	unsigned groups;  /* of who asks: bits of enum groups; 0 may nothing */
 	const struct host_figures *figures; /* may be NULL: what only the host knows */
@@ -110,6 +114,7 @@ enum tell_verb {
 	TELL_IS_ASKED,    /* by .peer: people must answer */
 	TELL_ANSWERS,     /* .peer; .text: offered, refused */
 	TELL_IS_ANSWERED, /* by .peer; .text likewise */
+	TELL_PARKS,       /* .record: content from .peer, .text why */
 	TELL_COUNT,
 };
 const char *tell_word(enum tell_verb v);

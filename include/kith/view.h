@@ -31,6 +31,8 @@
 	T(CURSOR,   "cursor",   false)  /* peer -> how far we are in its feed */               \
 	T(STALE,    "stale",    false)  /* record -> its fold is needed: summary, completeness */\
 	T(WANT,     "want",     false)  /* peer record -> what we lack and they have */        \
+	T(PARKED,   "parked",   false)  /* peer record -> beyond a quota: lacked, and not asked for */\
+	T(CHARGE,   "charge",   false)  /* region -> what we hold on its account */            \
 	T(FORK,     "fork",     false)  /* record author incarnation -> proof */               \
 	T(TOKEN,    "token",    false)  /* HMAC of an identifier -> record */                  \
 	T(SUMMARY,  "summary",  true)   /* record -> one row for lists, sealed under store.key */\

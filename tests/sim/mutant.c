@@ -288,6 +288,29 @@ static void name_many_records(struct world *w)
 	}
 }
 
+/* Law 6: south holds as much of north's as ever, and takes it for little. */
+static void forget_charge(struct world *w)
+{
+	struct region *south = &w->regions[SOUTH], *north = &w->regions[NORTH];
+
+	begin(south);
+	must(charge_put(&south->view, &north->id, &(struct charge_row){ .bytes = 100 }));
+	commit(south);
+	law_everywhere(w);
+}
+
+/* Law 6: one account takes more than its region may make anybody hold. */
+static void overcharge(struct world *w)
+{
+	struct region *south = &w->regions[SOUTH], *north = &w->regions[NORTH];
+
+	begin(south);
+	must(charge_put(
+		&south->view, &north->id, &(struct charge_row){ .bytes = UINT64_C(1) << 40 }));
+	commit(south);
+	law_everywhere(w);
+}
+
 /* Law 7: a want that its node does not know of. */
 static void forget_want(struct world *w)
 {
@@ -343,6 +366,8 @@ static const struct {
 	{ "law_5_sees_a_region_that_speaks_before_it_writes", LAW_DURABLE, speak_early },
 	{ "law_6_sees_a_step_that_takes_too_much_memory", LAW_BOUNDS, waste_memory },
 	{ "law_6_sees_more_wants_than_there_are_records", LAW_BOUNDS, name_many_records },
+	{ "law_6_sees_changes_that_are_on_nobodys_account", LAW_BOUNDS, forget_charge },
+	{ "law_6_sees_an_account_beyond_its_quota", LAW_BOUNDS, overcharge },
 	{ "law_7_sees_a_want_that_nobody_fills", LAW_WANTS, forget_want },
 	{ "law_8_sees_a_cursor_ahead_of_what_is_held", LAW_CURSOR, skip_ahead },
 	{ "law_9_sees_a_signature_verified_for_nothing", LAW_COSTS, waste_signatures },

@@ -102,6 +102,8 @@ struct region {
 	size_t last_frame_len;
 	struct link *last_link;
 
+	uint64_t quota_record, quota_peer; /* 0: the default */
+
 	/* The disk, the clock, the memory. */
 	msec disk_ms;      /* how long a commit takes */
 	msec busy;         /* in one until then: what comes waits */

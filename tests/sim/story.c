@@ -16,8 +16,10 @@
  *	offer north R1 to south reason 1, accept south R1 "Jo", decline south R1 2,
  *	alias north R1 998 child-1      an identifier by which it can be asked for
  *	withdraw north R1, show south R1, list south
- *	request south from north 998/1 "purpose", refuse north south 4, cancel south, requests
- *south wait-for south R1 150           until so many of its changes are there
+ *	request south from north 998/1 "purpose", refuse north south 4,
+ *	cancel south, requests south
+ *	wait-for south R1 150           until so many of its changes are there
+ *	quota south 8 1000              KiB that it may hold of one, in a record and in all
  */
 
 #include <errno.h>
@@ -288,6 +290,17 @@ static void do_show(struct story *s)
 	client_show(region_at(s, 1), record_at(s, 2));
 }
 
+static void do_quota(struct story *s)
+{
+	struct region *r = region_at(s, 1);
+	struct event e = { .kind = EVENT_QUOTAS };
+	const struct event *one = &e;
+
+	r->quota_record = e.quota_record = (uint64_t)number_at(s, 2) << 10;
+	r->quota_peer = e.quota_peer = (uint64_t)number_at(s, 3) << 10;
+	world_turn(r, &one, 1);
+}
+
 static void do_list(struct story *s)
 {
 	client_list(region_at(s, 1));
@@ -325,6 +338,7 @@ static const struct {
 	{ "requests", do_requests },
 	{ "show", do_show },
 	{ "list", do_list },
+	{ "quota", do_quota },
 };
 
 static void command(struct story *s)

@@ -356,6 +356,54 @@ static void check_wants(struct region *r)
 	}
 }
 
+/* What lies in the log by its author, counted again. */
+static uint64_t count_log(struct region *r, const struct region *author)
+{
+	struct scan scan;
+	uint64_t bytes = 0;
+
+	scan_init(&scan, TABLE_LOG, (struct span){ 0 });
+	while (scan_next(&scan, &r->view) == 0) {
+		struct wire_change c;
+		struct header h;
+
+		if (change_unpack(scan.value, &c) && !wire_header_decode(c.header, &h) &&
+			id_equal(&h.at.author, &author->id))
+			bytes += wire_change_size(&c);
+	}
+	return bytes;
+}
+
+/* What others made it hold is on somebody's account, and no account is beyond its quota by more
+ * than what is kept for records that begin, and one run. */
+static void check_charges(struct region *r)
+{
+	struct world *w = r->world;
+	const uint64_t most = quota_reserve(r->node) + RUN_BYTES_MAX * 2;
+	uint64_t held = 0, charged = 0;
+	struct scan scan;
+
+	for (size_t i = 0; i < w->n_regions; i++)
+		if (&w->regions[i] != r)
+			held += count_log(r, &w->regions[i]);
+	scan_init(&scan, TABLE_CHARGE, (struct span){ 0 });
+	while (scan_next(&scan, &r->view) == 0) {
+		struct charge_row row;
+		struct id region;
+
+		memcpy(region.b, scan.key, ID_LEN);
+		must(charge_get(&r->view, &region, &row));
+		charged += row.bytes;
+		w->checked[LAW_BOUNDS]++;
+		if (row.bytes > most)
+			law_broken(w, LAW_BOUNDS, "%s holds %llu bytes on one account", r->name,
+				(unsigned long long)row.bytes);
+	}
+	if (held > charged)
+		law_broken(w, LAW_BOUNDS, "%s holds %llu bytes of others and has charged %llu",
+			r->name, (unsigned long long)held, (unsigned long long)charged);
+}
+
 static void check_costs(struct region *r, bool dirty)
 {
 	struct world *w = r->world;
@@ -388,7 +436,7 @@ static void check_costs(struct region *r, bool dirty)
 /* Law 8: the cursor --------------------------------------------------------------------------
  */
 
-/* One entry of .f's feed that .r says it has. */
+/* One entry of .f's feed that .r says it has, lacks or has no room for. */
 static bool has_entry(struct region *r, const struct region *f, const struct feed_row *row)
 {
 	const struct record *record = record_of(r->world, &row->record);
@@ -397,7 +445,8 @@ static bool has_entry(struct region *r, const struct region *f, const struct fee
 	struct record_row held;
 	struct want_row want;
 
-	if (want_get(&r->view, &f->id, &row->record, &want) == 0)
+	if (want_get(&r->view, &f->id, &row->record, &want) == 0 ||
+		parked_get(&r->view, &f->id, &row->record, &want) == 0)
 		return true;
 	if (row->is_backfill ? record_get(&r->view, &row->record, &held) == 0
 			     : index_get(&r->view, &row->record, &row->at, &at) == 0)
@@ -473,6 +522,7 @@ void watch_everywhere(struct world *w)
 		check_cursors(r, true);
 		must(store_turn_begin(r->store, &r->view));
 		check_wants(r);
+		check_charges(r);
 		store_turn_abort(r->store);
 	}
 }

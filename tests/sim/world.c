@@ -170,6 +170,8 @@ void world_node(struct region *r, msec at)
 	struct why why = { { 0 } };
 	int rc;
 
+	o.quota_record = r->quota_record;
+	o.quota_peer = r->quota_peer;
 	o.started_ms = (uint64_t)((int64_t)(EPOCH_MS + r->world->now) + r->skew_ms);
 	must(store_turn_begin(r->store, &r->view));
 	rc = node_new(r->crypto, &r->keys, &o, &r->view, &r->node, &why);

@@ -74,7 +74,7 @@ static void every_verdict_quotes_a_rule_that_stands_in_the_protocol(void **state
 static void every_refusal_of_a_run_has_a_verdict_of_its_own(void **state)
 {
 	(void)state;
-	for (int v = CHAIN_E_GAP; v <= CHAIN_E_STRANGER; v++)
+	for (int v = CHAIN_E_GAP; v <= CHAIN_E_QUOTA; v++)
 		for (int w = CHAIN_E_GAP; w < v; w++)
 			assert_int_not_equal(chain_verdict(v), chain_verdict(w));
 }
