@@ -33,6 +33,16 @@ static void interrupt(int number)
 	interrupted = 1;
 }
 
+bool ask_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+void ask_close(struct cli *c)
+{
+	c->link = ctl_client_free(c->link);
+}
+
 /* One request whose answer is not whole yet. */
 struct waiting {
 	uint32_t id;
@@ -42,7 +52,7 @@ struct waiting {
 	struct progress progress;
 };
 
-static int socket_path(struct cli *c, const char **ret)
+int ask_socket(struct cli *c, const char **ret)
 {
 	struct conf conf CLEANUP(conf_done) = { 0 };
 	int rc;
@@ -67,7 +77,10 @@ static int connect_to(struct cli *c)
 
 	if (c->link)
 		return 0;
-	rc = socket_path(c, &path);
+	(void)sigemptyset(&act.sa_mask);
+	(void)sigaction(SIGINT, &act, NULL);
+	(void)sigaction(SIGTERM, &act, NULL);
+	rc = ask_socket(c, &path);
 	if (rc != 0)
 		return rc;
 
@@ -75,23 +88,16 @@ static int connect_to(struct cli *c)
 	if (rc < 0)
 		return err_up(rc);
 	if (rc == CTL_E_ABSENT)
-		return cli_say(CLI_ABSENT,
-			"kithd does not run: nobody listens on %s\n"
-			"  next: systemctl start kithd (or kithd --config FILE), or name its "
-			"socket "
-			"with --socket",
-			path);
-	if (rc == CTL_E_DENIED)
+		return unit_absent(c, path);
+	if (rc == CTL_E_DENIED) {
+		c->denied = true;
 		return cli_say(CLI_ABSENT,
 			"%s may not be opened by this user\n"
 			"  next: ask its owner, or run kithctl as that user",
 			path);
+	}
 	if (rc > 0)
 		return cli_say(CLI_ABSENT, "%s: %s", path, why.text);
-
-	(void)sigemptyset(&act.sa_mask);
-	(void)sigaction(SIGINT, &act, NULL);
-	(void)sigaction(SIGTERM, &act, NULL);
 
 	return 0;
 }
@@ -245,7 +251,7 @@ static int take_reply(struct cli *c, struct waiting *w, size_t n, const struct a
 	if (head.problem) {
 		if (mine)
 			progress_end(&mine->progress);
-		rc = say_problem(c, &head, tree);
+		rc = how->quiet ? CLI_FAILED : say_problem(c, &head, tree);
 		json_decref(tree);
 		return rc;
 	}

@@ -20,7 +20,8 @@
 #include <kith/ctl.h>
 #include <kith/err.h>
 
-/* Exit codes, as kithctl(1) lists them. */
+/* Exit codes, as kithctl(1) lists them; those of status are LSB's, and of status --check those
+ * of a monitoring plug-in. */
 enum {
 	CLI_DONE,
 	CLI_FAILED, /* refused, or it did not work */
@@ -63,6 +64,7 @@ struct cli {
 	struct arena arena; /* for the whole run */
 	struct ctl_client *link;
 	uint32_t asked; /* the latest request's id */
+	bool denied;    /* the socket is there and may not be opened */
 };
 
 static inline bool cli_has(const struct cli *c, enum opt o)
@@ -90,6 +92,7 @@ MUST_USE char *safe_text(struct arena *a, struct span text, enum safe how);
 bool safe_utf8(struct span text); /* valid UTF-8; NUL and controls are */
 #define SHORT_TEXT 32
 char *age_text(uint64_t ms, char into[SHORT_TEXT]);     /* "3 min", "2 days" */
+char *date_text(uint64_t wall, char into[SHORT_TEXT]);  /* "2026-11-21 14:02:11" */
 char *size_text(uint64_t bytes, char into[SHORT_TEXT]); /* "1.4 GiB" */
 uint64_t wall_ms(void);
 uint64_t clock_ms(void); /* monotonic */
@@ -137,16 +140,24 @@ MUST_USE json_t *json_bytes(struct arena *a, struct span bytes); /* text, or {"b
 /* ask.c: requests and their replies. */
 struct ask {
 	void *ctx;
-	bool latest;                               /* follow: keep the latest of each list */
+	bool quiet;  /* what kithd refuses is not said: CLI_FAILED */
+	bool latest; /* follow: keep the latest of each list */
 	int (*piece)(void *ctx, struct span data); /* NULL: not wanted */
 	/* Each reply by itself; the tree then stays empty. NULL: not wanted */
 	int (*reply)(void *ctx, const json_t *reply);
 	int (*progress)(void *ctx, const struct reply_head *h); /* NULL: not shown */
 };
+/* Where kithd is asked: --socket, or as the configuration says. */
+MUST_USE int ask_socket(struct cli *c, const char **ret);
 /* Who asks and how: worker, role, purpose, dry run, the verb's number. */
 struct ctl_request ask_request(struct cli *c);
 /* One request, all its replies, one tree. .how may be NULL. */
 MUST_USE int ask(struct cli *c, struct ctl_request *r, const struct ask *how, json_t **ret);
+
+/* A signal asked for the end. */
+bool ask_interrupted(void);
+/* Ends the connection; the next request makes a new one. */
+void ask_close(struct cli *c);
 
 /* Many requests, a few under way at once. */
 #define ASK_WINDOW 32
@@ -166,7 +177,8 @@ enum form {
 	FORM_ID,
 	FORM_NUMBER,
 	FORM_SIZE,
-	FORM_WHEN,
+	FORM_WHEN,  /* "3 min ago" */
+	FORM_SINCE, /* "2026-11-21 14:02 (3 min)" */
 	FORM_AGE,
 	FORM_FLAG,
 	FORM_LIST,
@@ -191,6 +203,58 @@ MUST_USE int show_seen(struct cli *c, const json_t *reply);
 /* With --json .list is there even when it is empty. NULL: no list. */
 MUST_USE int show_json(struct cli *c, json_t *reply, const char *list);
 
+/* judge.c: what is wrong, from what kithd says of itself. Pure: the same replies and the same
+ * time give the same findings. */
+enum grave { GRAVE_NONE, GRAVE_NOTE, GRAVE_ATTENTION, GRAVE_ALARM };
+struct finding {
+	enum grave grave;
+	const char *name;  /* "peer-away": stable, for scripts */
+	const char *about; /* a peer's name, or NULL */
+	uint64_t since_ms; /* wall; 0: not known */
+	const char *text, *next;
+};
+#define FINDINGS_MAX 64
+struct judged {
+	enum grave worst; /* a note is nothing wrong */
+	struct finding v[FINDINGS_MAX];
+	size_t n; /* the gravest first */
+};
+/* .reply has status, and perhaps peers and moves. -ENOMEM. */
+MUST_USE int judge(struct arena *a, const json_t *reply, uint64_t now_ms, struct judged *ret);
+const char *grave_word(enum grave g); /* "ok" for none and note, "attention", "alarm" */
+MUST_USE json_t *judged_json(const struct judged *j);
+
+/* unit.c: what systemd says of a unit. */
+struct unit_state {
+	bool known; /* systemd runs here and could be asked */
+	char load[SHORT_TEXT], active[SHORT_TEXT], sub[SHORT_TEXT], result[SHORT_TEXT],
+		since[64]; /* "Sat 2026-11-21 14:02:11 UTC" */
+};
+/* Output of "systemctl show -p LoadState,..." */
+void unit_parse(const char *text, struct unit_state *ret);
+/* A program's standard output, cut at .room; its exit status, or -1 when it cannot be run or
+ * takes longer than 5 s. */
+int run_program(const char *const argv[], char *into, size_t room);
+void unit_ask(const char *unit, struct unit_state *ret);
+/* The unit that would serve this configuration: kithd.service, or NULL when another file or
+ * socket is named on the command line. */
+const char *unit_name(const struct cli *c);
+/* Says that kithd does not run, what its unit does and what starts it. CLI_ABSENT. */
+int unit_absent(struct cli *c, const char *socket);
+
+/* verb_status.c: status, peers and moves as one tree, and what is wrong in it. */
+MUST_USE int status_ask(struct cli *c, json_t **ret, struct judged *judged);
+MUST_USE int status_screen(struct cli *c, const json_t *reply, const struct judged *judged);
+
+/* What grew between two looks, a second. */
+struct rates {
+	uint64_t ms;    /* between them; 0: there was no look before, or kithd began anew */
+	double per[16]; /* as rates_names */
+};
+extern const char *const rates_names[];
+extern const size_t n_rates;
+struct rates rates_between(const json_t *before, const json_t *status, uint64_t ms);
+
 /* file.c: files that appear whole or not at all. */
 /* At most .most bytes, into the arena. "-" is standard input. */
 MUST_USE int file_read(struct cli *c, const char *path, size_t most, struct span *ret);
@@ -212,6 +276,7 @@ void crypto_drop(struct crypto **c);
 
 /* The verbs. */
 int verb_status(struct cli *c);
+int verb_top(struct cli *c);
 int verb_explain(struct cli *c);
 int verb_follow(struct cli *c);
 int verb_reload(struct cli *c);

@@ -34,8 +34,9 @@ static const struct {
 	{ "greeting", WAITS }, { "dialling", WAITS }, { "offered", WAITS },
 	{ "receiving", WAITS }, { "accepted", WAITS }, { "acting", WAITS }, { "coming", WAITS },
 	{ "superseded", PAST }, { "withdrawn", PAST }, { "apart", PAST }, { "absent", BAD },
-	{ "down", BAD }, { "declined", BAD }, { "conflict", BAD },
-	{ "disk", BAD }, /* disk full */
+	{ "down", BAD }, { "declined", BAD }, { "ok", GOOD }, { "attention", WAITS },
+	{ "warn", WAITS }, { "alarm", BAD }, { "fail", BAD }, { "skipped", PAST },
+	{ "conflict", BAD }, { "disk", BAD }, /* disk full */
 };
 
 /* By the first word. */
@@ -57,19 +58,22 @@ static struct span string_span(const json_t *v)
 
 static char *number_text(struct arena *a, uint64_t v, enum form form)
 {
-	char text[SHORT_TEXT];
+	char text[SHORT_TEXT], date[SHORT_TEXT];
 	uint64_t now;
 
 	if (form == FORM_SIZE)
 		return arena_text(a, "%s", size_text(v, text));
 	if (form == FORM_AGE)
 		return v == 0 ? arena_text(a, "-") : arena_text(a, "%s", age_text(v, text));
-	if (form != FORM_WHEN)
+	if (form != FORM_WHEN && form != FORM_SINCE)
 		return arena_text(a, "%" PRIu64, v);
 	if (v == 0)
-		return arena_text(a, "never");
+		return arena_text(a, "%s", form == FORM_WHEN ? "never" : "");
 
 	now = wall_ms();
+	if (form == FORM_SINCE)
+		return arena_text(a, "%s (%s)", date_text(v, date),
+			age_text(v < now ? now - v : 0, text));
 	if (v > now + 60000)
 		return arena_text(a, "in %s", age_text(v - now, text));
 	return arena_text(a, "%s ago", age_text(v < now ? now - v : 0, text));

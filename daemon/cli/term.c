@@ -122,6 +122,18 @@ char *age_text(uint64_t ms, char into[SHORT_TEXT])
 	return into;
 }
 
+/* In the time zone of whoever reads. */
+char *date_text(uint64_t wall, char into[SHORT_TEXT])
+{
+	const time_t t = (time_t)(wall / 1000);
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm) || strftime(into, SHORT_TEXT, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		(void)snprintf(into, SHORT_TEXT, "%" PRIu64, wall);
+
+	return into;
+}
+
 char *size_text(uint64_t bytes, char into[SHORT_TEXT])
 {
 	static const char *const unit[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };

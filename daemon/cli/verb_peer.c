@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Regions: this one's card and state, and the peers
+ * Regions: this one's card, and the peers
  *
  * Trust begins here, with a fingerprint that two people compare. The card is checked before
  * anybody is asked, so that what is shown is what is sent.
@@ -14,50 +14,6 @@
 #include <kith/node.h>
 
 #include "daemon/cli/cli.h"
-
-int verb_status(struct cli *c)
-{
-	static const struct column cols[] = {
-		{ "name", "region", FORM_TEXT, WHOLE, false },
-		{ "region", "id", FORM_ID, WHOLE, false },
-		{ "incarnation", "incarnation", FORM_ID, WHOLE, false },
-		{ "incarnation_number", "incarnation number", FORM_NUMBER, WHOLE, false },
-		{ "version", "version", FORM_TEXT, WHOLE, false },
-		{ "state", "state", FORM_TEXT, WHOLE, true },
-		{ "link", "link", FORM_TEXT, WHOLE, true },
-		{ "listening", "listening", FORM_TEXT, WHOLE, false },
-		{ "started_ms", "started", FORM_WHEN, WHOLE, false },
-		{ "records", "records", FORM_NUMBER, WHOLE, false },
-		{ "custodian_of", "custodian of", FORM_NUMBER, WHOLE, false },
-		{ "changes", "changes", FORM_NUMBER, WHOLE, false },
-		{ "moves_waiting", "moves waiting", FORM_NUMBER, WHOLE, false },
-		{ "requests_in", "requests to answer", FORM_NUMBER, WHOLE, false },
-		{ "requests_out", "requests unanswered", FORM_NUMBER, WHOLE, false },
-		{ "peers", "peers", FORM_NUMBER, WHOLE, false },
-		{ "peers_live", "peers live", FORM_NUMBER, WHOLE, false },
-		{ "wants", "wants", FORM_NUMBER, WHOLE, false },
-		{ "oldest_unreplicated_ms", "oldest unreplicated", FORM_AGE, WHOLE, false },
-		{ "forks", "forks", FORM_NUMBER, WHOLE, false },
-		{ "store_bytes", "store", FORM_SIZE, WHOLE, false },
-		{ "store_map_bytes", "store map", FORM_SIZE, WHOLE, false },
-		{ "disk_free_bytes", "disk free", FORM_SIZE, WHOLE, false },
-		{ "commits", "commits", FORM_NUMBER, WHOLE, false },
-		{ "flushes", "flushes", FORM_NUMBER, WHOLE, false },
-		{ "verifications", "verifications", FORM_NUMBER, WHOLE, false },
-		{ "signatures", "signatures", FORM_NUMBER, WHOLE, false },
-	};
-	struct ctl_request r = ask_request(c);
-	json_t *reply CLEANUP(json_drop) = NULL;
-	int rc = ask(c, &r, NULL, &reply);
-
-	if (rc != 0)
-		return rc;
-	if (c->json)
-		return show_json(c, reply, NULL);
-	rc = show_block(c, json_object_get(reply, "status"), cols, COUNT(cols));
-
-	return rc != 0 ? rc : show_seen(c, reply);
-}
 
 int verb_reload(struct cli *c)
 {

@@ -15,8 +15,16 @@ const uint64_t options_common = O(HELP) | O(VERSION) | O(SOCKET) | O(CONFIG) | O
 				O(COLOR) | O(WORKER_ID) | O(ROLE) | O(PURPOSE);
 
 const struct command verbs[] = {
-	{ VERB_STATUS, "status", "", "is anything wrong, since when, what to do", NULL,
-		verb_status, 0, 0, 0 },
+	{ VERB_STATUS, "status", "[--check]", "is anything wrong, since when, what to do",
+		"Exits with 0 when kithd runs, 3 when it does not, 4 when that cannot be told. "
+		"With --check: one\nline, and 0 ok, 1 attention, 2 alarm, 3 not running or not "
+		"known.",
+		verb_status, O(CHECK), 0, 0 },
+	{ 0, "top", "[--interval SECONDS] [--count N]",
+		"the status, again and again, with what is done a second",
+		"Until q or an interrupt. Where there is no terminal, one screen after the "
+		"other: one, or as many\nas --count says; with --json a line each.",
+		verb_top, O(INTERVAL) | O(SCREENS), 0, 0 },
 	{ 0, "region init", "NAME --dir DIR", "make a region: keys, store, card; offline",
 		"NAME is 1 to 63 of a-z, 0-9 and -. DIR gets keys/ and store/. The root key "
 		"and the "
