@@ -235,7 +235,7 @@ replays: $(REPLAY)
 
 # The lines of each decoder that its fuzzer's corpus reaches by itself: at least 90 %.
 DECODERS := $(filter-out $(addprefix proto/wire_,export.c proof.c reply.c),\
-	$(wildcard proto/wire_*.c)) daemon/conf/parse.c \
+	$(wildcard proto/wire_*.c)) daemon/conf/parse.c daemon/core/certificate.c \
 	$(addprefix daemon/care/,csv.c date.c return.c row.c rules.c text.c)
 cov-corpora:
 	@$(MAKE) --no-print-directory $(J) PROFILE=cov decoders

@@ -79,7 +79,7 @@ struct schema {
 	bool one;            /* exactly one of the known fields is there */
 	bool or_a_later_one; /* ... or none of them, but one that we do not know */
 };
-#define SLOTS_MAX 24   /* of a table that is read */
+#define SLOTS_MAX 48   /* of a table that is read */
 #define PARTS_MAX 4096 /* (P8.6) */
 
 #define SLOT(no, kind, what, in, member, ...)                                                  \

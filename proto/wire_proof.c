@@ -25,6 +25,8 @@ static const ProtobufCMessageDescriptor *const roots[] = {
 	&kith__incarnations__descriptor,
 	&kith__card_bundle__descriptor,
 	&kith__export__descriptor,
+	&kith__certificate__descriptor,
+	&kith__statement__descriptor,
 	&kith__frame__descriptor,
 	&kith__hello__descriptor,
 	&kith__message__descriptor,

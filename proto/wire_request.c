@@ -38,6 +38,10 @@ static const struct slot request_slots[] = {
 	SLOT(18, TEXT, 0, struct ctl_request, peer_endpoint),
 	SLOT(19, TEXT, 0, struct ctl_request, kind),
 	SLOT(20, TEXT, 0, struct ctl_request, request),
+	SLOT(25, SUB, SLOT_HAS, struct ctl_request, from,
+		.has = offsetof(struct ctl_request, has_from), .sub = &date_schema),
+	SLOT(26, SUB, SLOT_HAS, struct ctl_request, to,
+		.has = offsetof(struct ctl_request, has_to), .sub = &date_schema),
 };
 /* As many parts as fit: an import is one request with thousands of cells. */
 static SCHEMA(request, .max_bytes = CONTROL_FRAME_MAX, .max_parts = CONTROL_FRAME_MAX / 2);

@@ -23,6 +23,7 @@ _kithctl() {
 		;;
 	--dir | -d) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
 	--to | --peer)
+		[[ " ${COMP_WORDS[*]} " == *" prove "* ]] && return
 		mapfile -t COMPREPLY < <(compgen -W "$(kithctl peers 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$cur")
 		return
 		;;

@@ -295,6 +295,8 @@ int verb_record_append(struct cli *c);
 int verb_record_export(struct cli *c);
 int verb_circle(struct cli *c);
 int verb_custody(struct cli *c);
+int verb_custody_prove(struct cli *c);
+int verb_custody_check(struct cli *c);
 int verb_import(struct cli *c);
 int verb_move_offer(struct cli *c);
 int verb_move_accept(struct cli *c);

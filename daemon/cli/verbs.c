@@ -128,6 +128,17 @@ const struct command verbs[] = {
 		verb_move_cancel, O(DRY_RUN), 1, 1 },
 	{ VERB_CIRCLE, "circle", "RECORD", "the regions that may hold a record", NULL,
 		verb_circle, 0, 1, 1 },
+	{ VERB_CERTIFICATE, "custody prove", "RECORD [--from DATE] [--to DATE] [--out FILE]",
+		"a certificate of who was responsible, to a file",
+		"The file proves by itself, to anybody, which region was responsible on each "
+		"of these days, as\nknown to this region now. It holds no personal data. "
+		"Without --out it is called\ncustody-RECORD-FROM-TO.kith.",
+		verb_custody_prove, O(FROM) | O(TO) | O(OUT), 1, 1 },
+	{ 0, "custody check", "FILE...", "verify certificates of custody; offline",
+		"Works out again who was responsible from the signed changes in each file, and "
+		"says exactly what\nis wrong. Several files are compared, too. Exits with 0 "
+		"when everything is proven and nothing\ncontradicts, else with 1.",
+		verb_custody_check, 0, 1, 64 },
 	{ VERB_CUSTODY, "custody", "RECORD", "who was responsible, and when", NULL,
 		verb_custody, 0, 1, 1 },
 	{ VERB_FOLLOW, "follow", "[RECORD] [--after N] [--once]",

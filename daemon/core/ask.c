@@ -40,6 +40,7 @@ static int (*const handlers[])(struct ask *) = {
 	[VERB_MOVE_REQUESTS] = ask_move_requests,
 	[VERB_MOVE_REFUSE] = ask_move_refuse,
 	[VERB_MOVE_CANCEL] = ask_move_cancel,
+	[VERB_CERTIFICATE] = ask_certificate,
 };
 
 int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r)

@@ -75,6 +75,7 @@ MUST_USE int ask_move_request(struct ask *a);
 MUST_USE int ask_move_requests(struct ask *a);
 MUST_USE int ask_move_refuse(struct ask *a);
 MUST_USE int ask_move_cancel(struct ask *a);
+MUST_USE int ask_certificate(struct ask *a);
 
 /* Parts that several views share. */
 MUST_USE int view_circle(struct ask *a, const struct id *record, const struct affairs *f);

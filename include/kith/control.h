@@ -60,6 +60,8 @@ struct ctl_request {
 	uint64_t after, limit;
 	struct span kind;
 	struct span request;
+	bool has_from, has_to; /* days of a question */
+	struct date from, to;
 };
 MUST_USE int wire_request_decode(struct span bytes, struct arena *a, struct ctl_request *ret);
 MUST_USE int wire_request_encode(

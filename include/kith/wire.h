@@ -262,5 +262,42 @@ struct export_piece {
 MUST_USE int wire_export_encode(
 	const struct export_piece *p, struct arena *a, struct span *ret);
 
+/* Certificates (P11). Days since 1970-01-01, both ends included. */
+#define CERTIFICATE_MAX       (1024 * 1024)
+#define CERTIFICATE_PATH_MAX  2048
+#define CERTIFICATE_CARDS_MAX 128
+enum duty_how { DUTY_MADE = 1, DUTY_CUSTODIAN, DUTY_ACTING, DUTY_ASSUMED };
+struct duty {
+	struct id region;
+	int32_t from, to;
+	enum duty_how how;
+	uint64_t term;
+	bool open; /* had not ended, as far as is known */
+};
+struct statement {
+	struct id record, by, incarnation;
+	uint64_t at_ms;
+	int32_t from, to;
+	struct head *held, *lacks;
+	size_t n_held, n_lacks;
+	struct duty *duties;
+	size_t n_duties;
+};
+struct certificate {
+	uint32_t format;
+	struct signed_bytes statement;
+	struct span *cards;
+	size_t n_cards;
+	struct wire_change *path;
+	size_t n_path;
+};
+MUST_USE int wire_certificate_decode(
+	struct span bytes, struct arena *a, struct certificate *ret);
+MUST_USE int wire_certificate_encode(
+	const struct certificate *c, struct arena *a, struct span *ret);
+MUST_USE int wire_statement_decode(struct span bytes, struct arena *a, struct statement *ret);
+MUST_USE int wire_statement_encode(
+	const struct statement *s, struct arena *a, struct span *ret);
+
 /* UTF-8 without NUL and without overlong forms. */
 bool wire_text_ok(struct span s);

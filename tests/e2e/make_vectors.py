@@ -12,6 +12,8 @@ import json
 import os
 import sys
 
+import certmake
+import kithcert as kc
 import kithformat as kf
 import kithmake as km
 import kithrecord as kr
@@ -731,9 +733,53 @@ def custodies():
     return {'cases': out}
 
 
+GOOD_CERTIFICATES = {
+    'made, and nothing since', 'declined, and offered to another', 'moved, as known to east',
+    'moved, as known before the Release', 'moved, a question about one day of two',
+    'a child that came back', 'Accept and Withdraw crossed, and its term passed',
+    'an Accept dated back behind its Offer', 'a Release whose Accept has not come',
+    'a forked custody'}
+BROKEN_CERTIFICATES = {
+    'cut short', 'without its release', 'a changed date',
+    'a changed date with a header to match', 'a changed date, signed anew by its own author',
+    'a change twice', 'a change that was put in', 'another day in the statement',
+    'the issuer leaves a gap', 'the issuer withholds accept 1',
+    'the card of another region of that name'}
+
+
+def place_row(place):
+    return {} if place is None else {'author': place[0], 'incarnation': place[1], 'seq': place[2]}
+
+
+def certificates():
+    good, broken, pairs = [], [], []
+    for why, data in certmake.good():
+        c = kc.Certificate(data)
+        assert c.proven, (why, c.wrong)
+        if why in GOOD_CERTIFICATES:
+            good.append({'why': why, 'file': data, 'record': c.statement.record,
+                         'by': c.statement.by, 'from': c.first, 'to': c.last,
+                         'duties': [{'region': d.region, 'from': d.begin, 'to': d.end,
+                                     'how': d.how, 'term': d.term, 'open': d.open}
+                                    for d in c.duties],
+                         'remarks': [{'rule': rule, **place_row(place)}
+                                     for rule, place in c.remarks]})
+    for why, data in certmake.broken():
+        c = kc.Certificate(data)
+        assert not c.proven, why
+        if why in BROKEN_CERTIFICATES:
+            broken.append({'why': why, 'file': data, 'rule': c.wrong.rule,
+                           **place_row(c.wrong.place)})
+    for why, one, other in certmake.pairs():
+        rule = kc.contradiction(kc.Certificate(one), kc.Certificate(other))
+        pairs.append({'why': why, 'rule': rule or '', 'one': one, 'other': other})
+    assert len(good) == len(GOOD_CERTIFICATES) and len(broken) == len(BROKEN_CERTIFICATES)
+    return {'good': good, 'broken': broken, 'pairs': pairs}
+
+
 FILES = {'ids': ids, 'header': headers, 'change': changes, 'content': content, 'seal': seals,
          'pad': pads, 'keys': keys, 'card': cards, 'control': controls, 'hello': hellos,
-         'fold': folds, 'custody': custodies}
+         'fold': folds, 'custody': custodies, 'certificate': certificates}
 
 
 def main(args):

@@ -8,6 +8,7 @@ One file a kind of message, a few that are wrong on purpose. The files are kept 
 again when a schema has grown.
 """
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -270,7 +271,18 @@ def texts():
     write("conf", "open-text", b'state_dir = "/var\nlisten = "x')
 
 
+def certificates():
+    """From the tests' own: real signatures, without which nothing behind them is reached."""
+    sys.path.insert(0, str(HERE.parent / "e2e"))
+    certmake = __import__("certmake")
+    for why, data in [*certmake.good(), *certmake.broken()]:
+        write("certificate", re.sub("[^a-z0-9]+", "-", why.lower()), data)
+    write("certificate", "statement", C.Certificate.FromString(
+        dict(certmake.good())["moved, as known to east"]).statement)
+
+
 def main():
+    certificates()
     nodes()
     texts()
     headers()

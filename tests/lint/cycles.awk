@@ -6,7 +6,7 @@
 BEGIN {
 	implements["daemon/base"]   = "base err ident arena buf quota view"
 	implements["daemon/care"]   = "care"
-	implements["daemon/core"]   = "node verdicts"
+	implements["daemon/core"]   = "node certificate verdicts"
 	implements["proto"]         = "wire message control reasons"
 	implements["daemon/crypto"] = "crypto"
 	implements["daemon/store"]  = "store"
