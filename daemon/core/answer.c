@@ -22,7 +22,7 @@ struct answer {
 	struct message m;
 	size_t bytes, soft; /* beyond .soft no further run is begun */
 	bool cut;           /* something did not fit: there is more than is said */
-	size_t room_bundles, room_path, room_keys, room_runs;
+	size_t room_bundles, room_path, room_keys, room_runs, room_evidence;
 };
 
 /* What others put into a record may be more than one message holds. */
@@ -170,6 +170,17 @@ static int add_run(struct answer *an, struct place at, uint64_t head, size_t *re
 	return ADD(an, runs, run);
 }
 
+/* The proof that a chain is forked stands behind it (P3.7). */
+static int add_evidence(struct answer *an, const struct place *at)
+{
+	struct span bytes;
+	int r = fork_evidence(an->s, &an->get->get.record, at, &bytes);
+
+	if (r)
+		return r == ROW_NONE ? 0 : err_up(r);
+	return fits(an, bytes.len + 8) ? ADD(an, evidence, bytes) : 0;
+}
+
 static int add_chains(struct answer *an)
 {
 	struct scan scan;
@@ -185,7 +196,7 @@ static int add_chains(struct answer *an)
 			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
 			return err_new(-EUCLEAN);
 		at.seq = had(an->get, &at);
-		if (at.seq >= row.seq)
+		if (at.seq == UINT64_MAX)
 			continue;
 		for (at.seq++; at.seq <= row.seq && n; at.seq += n) {
 			if (an->bytes > an->soft)
@@ -196,6 +207,9 @@ static int add_chains(struct answer *an)
 		}
 		if (at.seq <= row.seq)
 			return 0;
+		r = row.forked ? add_evidence(an, &at) : 0;
+		if (r)
+			return err_up(r);
 	}
 	if (r < 0)
 		return err_up(r);

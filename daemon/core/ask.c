@@ -304,6 +304,9 @@ static const char *state_words(const struct step *s)
 
 	if (n->disk_full)
 		return "disk full: refuses new work";
+	if (n->stopped)
+		return "two machines write as this region: stop one; see journalctl -x -u "
+		       "kithd";
 	if (n->forks)
 		return "running; a chain is forked";
 	if (parked)

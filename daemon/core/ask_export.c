@@ -64,6 +64,9 @@ int access_note(struct ask *a, const struct id *record, enum access_what what)
 		return err_up(r);
 	if (before || s->node->disk_full || affairs_role(f, &s->node->region) == ROLE_NONE)
 		return 0;
+	r = fork_own(s, record); /* what is held stays readable */
+	if (r != ROW_NONE)
+		return r;
 	e.access.who = (struct span){ (const uint8_t *)user, strlen(user) };
 	e.access.role = a->q.role;
 	e.access.purpose = a->q.purpose;

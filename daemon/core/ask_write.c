@@ -102,6 +102,9 @@ static int may_write(struct ask *a, const struct id *record)
 	if (r)
 		return err_up(r);
 	role = affairs_role(f, &a->s->node->region);
+	r = fork_own(a->s, record);
+	if (r != ROW_NONE)
+		return r ? err_up(r) : PROBLEM_CHAIN_FORKED;
 	if (role == ROLE_CUSTODIAN || role == ROLE_WRITER)
 		return 0;
 	return ask_problem(a, PROBLEM_NOT_WRITER,

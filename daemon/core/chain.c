@@ -216,7 +216,7 @@ static bool same_chain(const struct header *a, const struct header *b)
 }
 
 /* Headers, hashes and links, but not the signature. */
-static int check_links(struct step *s, const struct run *run, struct checked *ret)
+static int check_links(struct step *s, const struct run *run, bool bodies, struct checked *ret)
 {
 	size_t bytes = 0;
 
@@ -243,10 +243,10 @@ static int check_links(struct step *s, const struct run *run, struct checked *re
 			return CHAIN_E_RUN;
 		if (i > 0 && !hash_equal(&h->prev, &ret->ids[i - 1]))
 			return CHAIN_E_LINK;
-		r = body_hash(s->crypto, c->body, &hash);
+		r = bodies ? body_hash(s->crypto, c->body, &hash) : 0;
 		if (r)
 			return err_up(r);
-		if (!hash_equal(&hash, &h->body_hash))
+		if (bodies && !hash_equal(&hash, &h->body_hash))
 			return CHAIN_E_BODY;
 		r = change_id(s->crypto, c->header, &ret->ids[i]);
 		if (r)
@@ -296,7 +296,7 @@ int chain_check_control(struct step *s, const struct id *record, const struct wi
 	struct wire_change one = *c;
 	struct run run = { .changes = &one, .n = 1 };
 	struct checked k;
-	int r = check_links(s, &run, &k);
+	int r = check_links(s, &run, true, &k);
 
 	if (r)
 		return r;
@@ -309,6 +309,20 @@ int chain_check_control(struct step *s, const struct id *record, const struct wi
 	return read_control(s, &k.headers[0], c->body, ret_control);
 }
 
+int chain_check_headers(
+	struct step *s, const struct run *run, struct header *ret, struct hash *ret_id)
+{
+	struct checked k;
+	int r = check_links(s, run, false, &k);
+
+	if (r)
+		return r;
+	*ret = k.headers[0];
+	*ret_id = k.ids[0];
+	return check_signature(
+		s, &k.headers[k.n - 1], &k.ids[k.n - 1], run->changes[run->n - 1].signature);
+}
+
 int chain_run_record(const struct run *run, struct id *ret)
 {
 	struct header h;
@@ -317,58 +331,6 @@ int chain_run_record(const struct run *run, struct id *ret)
 		return CHAIN_E_HEADER;
 	*ret = h.record;
 	return 0;
-}
-
-/* Keep both sides of a fork: what we hold at the place, and the run that says otherwise (P3.5).
- */
-static int keep_fork(struct step *s, const struct checked *k, const struct run *run, size_t at)
-{
-	const struct header *h = &k->headers[at];
-	uint8_t key[CHAIN_PREFIX], *proof;
-	struct chain_row row;
-	struct writer w;
-	size_t room = 8;
-	bool held;
-	int r;
-
-	r = chain_get(s->view, &h->record, &h->at.author, &h->at.incarnation, &row);
-	if (r < 0)
-		return err_up(r);
-	held = r == 0;
-	for (size_t i = at; i < run->n; i++)
-		room += wire_change_size(&run->changes[i]) + 16;
-	proof = arena_alloc(s->arena, room);
-	if (!proof)
-		return err_new(-ENOMEM);
-	w = writer_of(proof, room);
-	put_u64(&w, h->at.seq);
-	for (size_t i = at; i < run->n; i++) {
-		struct span bytes;
-
-		r = wire_change_encode(&run->changes[i], s->arena, &bytes);
-		if (r)
-			return err_odd(r);
-		put_u32(&w, (uint32_t)bytes.len);
-		put_span(&w, bytes);
-	}
-	if (w.over)
-		return err_new(-EOVERFLOW);
-	memcpy(key, h->record.b, ID_LEN);
-	memcpy(key + ID_LEN, h->at.author.b, ID_LEN);
-	memcpy(key + 2 * ID_LEN, h->at.incarnation.b, ID_LEN);
-	r = row_put(s->view, TABLE_FORK, (struct span){ key, sizeof(key) }, writer_span(&w));
-	if (!r && held && !row.forked) {
-		row.forked = true;
-		if (s->node->forks++ == 0)
-			s->node->forks_since_ms = s->event->wall_ms;
-		r = chain_put(s->view, &h->record, &h->at.author, &h->at.incarnation, &row);
-	}
-	if (r)
-		return err_odd(r);
-	r = node_tell(
-		s, &(struct tell){
-			   .verb = TELL_FORKED, .record = h->record, .peer = h->at.author });
-	return r ? err_up(r) : CHAIN_E_FORKED;
 }
 
 /* How many of the first changes are held already; CHAIN_E_FORKED when one differs. */
@@ -465,6 +427,13 @@ static int agrees_with_path(
 	return 0;
 }
 
+static int keep_fork(struct step *s, const struct checked *k, const struct run *run, size_t at)
+{
+	int r = fork_keep(s, &k->headers[at], run, at);
+
+	return r ? err_up(r) : CHAIN_E_FORKED;
+}
+
 /* Where a run with a good signature stands: *ret_held of its changes are here, the rest follows
  * what is here. 0, or why it does not connect. */
 static int connect_run(struct step *s, const struct checked *k, const struct run *run,
@@ -540,7 +509,7 @@ int chain_take(struct step *s, const struct id *from, const struct run *run,
 	int r;
 
 	*ret_new = 0;
-	r = check_links(s, run, &k);
+	r = check_links(s, run, true, &k);
 	if (r)
 		return r;
 	h = &k.headers[0];

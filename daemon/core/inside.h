@@ -214,6 +214,7 @@ struct node {
 	uint64_t forks, forks_since_ms;
 	uint64_t link_since_ms, full_since_ms; /* wall */
 	uint64_t bytes_in, bytes_out;          /* of frames of peers */
+	bool stopped;                          /* a chain of ours is proved forked */
 	bool unparking;                        /* there may be room again for what is parked */
 	bool disk_full, disk_out; /* as the host's last figures say; out: for custody, too */
 
@@ -302,6 +303,9 @@ MUST_USE int chain_take(struct step *s, const struct id *from, const struct run 
 	struct id *ret_record, size_t *ret_new);
 /* The record of a run, unchecked: for asking whether it is known at all. */
 MUST_USE int chain_run_record(const struct run *run, struct id *ret);
+/* A run without bodies: its links and its last signature; the header and id of its first. */
+MUST_USE int chain_check_headers(
+	struct step *s, const struct run *run, struct header *ret, struct hash *ret_id);
 /* One control change by itself (P7.8): checked, not stored. */
 MUST_USE int chain_check_control(struct step *s, const struct id *record,
 	const struct wire_change *c, struct ref *ret, struct control *ret_control);
@@ -362,6 +366,24 @@ MUST_USE int sync_changes(struct step *s, struct peer *p, const struct message *
 MUST_USE int sync_pump(struct step *s, struct peer *p);
 /* A record's row says whether anything of it is wanted from anybody. .ret may be NULL. */
 MUST_USE int sync_wanted(struct step *s, const struct id *record, struct record_row *ret);
+
+/* fork.c ----------------------------------------------------------------------------------- */
+enum { FORK_E_WRONG = 1 };
+/* Keep both sides of a fork: what is held at the place of .h and the run that says otherwise
+ * from .at on. What is kept already is kept; the first time it is told, here and to the circle.
+ */
+MUST_USE int fork_keep(
+	struct step *s, const struct header *h, const struct run *run, size_t at);
+/* Whether a chain is proved forked; 0, ROW_NONE. */
+MUST_USE int fork_has(struct step *s, const struct id *record, const struct id *author,
+	const struct id *incarnation);
+/* Whether our own is: then nothing more is written in that record. 0, ROW_NONE. */
+MUST_USE int fork_own(struct step *s, const struct id *record);
+/* The proof for others, borrowed from the store; ROW_NONE: none, or it has only one side. */
+MUST_USE int fork_evidence(
+	struct step *s, const struct id *record, const struct place *at, struct span *ret);
+/* The proofs of an answer. */
+MUST_USE int fork_take(struct step *s, struct peer *p, const struct message *m);
 
 /* quota.c: what others can make us hold
  * --------------------------------------------------------------- */

@@ -66,7 +66,10 @@ static int workable(struct step *s, const struct id *record, const struct affair
 		return PROBLEM_INCOMPLETE;
 	if ((*ret)->forked)
 		return PROBLEM_FORKED;
-	return (*ret)->needs_newer ? PROBLEM_NEEDS_NEWER : 0;
+	if ((*ret)->needs_newer)
+		return PROBLEM_NEEDS_NEWER;
+	r = fork_own(s, record);
+	return r == ROW_NONE ? 0 : r ? err_up(r) : PROBLEM_CHAIN_FORKED;
 }
 
 /* A candidate comes into the circle as a writer, in the turn of its Offer (P6.8). */

@@ -68,6 +68,7 @@ const char *tell_word(enum tell_verb v)
 		[TELL_REKEYS] = "rekeys",
 		[TELL_RECONCILES] = "reconciles",
 		[TELL_FORKED] = "finds forked",
+		[TELL_STOPS] = "stops writing in",
 		[TELL_ADDS_PEER] = "adds peer",
 		[TELL_DROPS_PEER] = "drops peer",
 		[TELL_PARKS] = "parks",
@@ -528,8 +529,13 @@ static int count_forks(struct step *s)
 	int r;
 
 	scan_init(&scan, TABLE_FORK, (struct span){ 0 });
-	while ((r = scan_next(&scan, s->view)) == 0)
+	while ((r = scan_next(&scan, s->view)) == 0) {
 		s->node->forks++;
+		s->node->stopped |=
+			scan.key_len == CHAIN_PREFIX &&
+			memcmp(scan.key + ID_LEN, s->node->region.b, ID_LEN) == 0 &&
+			memcmp(scan.key + 2 * ID_LEN, s->node->incarnation.b, ID_LEN) == 0;
+	}
 	if (s->node->forks)
 		s->node->forks_since_ms = s->node->options.started_ms;
 	return r < 0 ? err_up(r) : 0;

@@ -122,6 +122,29 @@ static int have_full(struct step *s, const struct peer *p, const struct id *reco
 	return 0;
 }
 
+/* A chain may be proved forked before any of it is here, by its path. */
+static int have_forks(struct step *s, const struct id *record, struct message *m, size_t *room)
+{
+	struct scan scan;
+	int r;
+
+	if (!s->node->forks)
+		return 0;
+	scan_init(&scan, TABLE_FORK, SPAN_OF(*record));
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		struct place at = { 0 };
+
+		if (scan.key_len != CHAIN_PREFIX)
+			return err_new(-EUCLEAN);
+		memcpy(at.author.b, scan.key + ID_LEN, ID_LEN);
+		memcpy(at.incarnation.b, scan.key + 2 * ID_LEN, ID_LEN);
+		r = add_have(s, m, room, &at, true);
+		if (r)
+			return err_up(r);
+	}
+	return r < 0 ? err_up(r) : 0;
+}
+
 /* How far each chain is held: to its end, when nothing more is taken of it, since it is forked
  * (P3.5) or there is no room (P7.12). */
 static int collect_have(struct step *s, struct peer *p, const struct id *record,
@@ -151,7 +174,7 @@ static int collect_have(struct step *s, struct peer *p, const struct id *record,
 		if (r)
 			return err_up(r);
 	}
-	return r < 0 ? err_up(r) : 0;
+	return r < 0 ? err_up(r) : have_forks(s, record, m, &room);
 }
 
 static int ask(struct step *s, struct peer *p, struct get_slot *slot, const struct id *record)
@@ -343,6 +366,30 @@ static struct get_slot *find_slot(struct peer *p, const struct message *m)
 	return NULL;
 }
 
+/* Chains, and what proves them forked. What there is no room for is parked, and the next
+ * question says so (P7.12). */
+static int take_content(struct step *s, struct peer *p, const struct message *m,
+	size_t *ret_added, int *ret_bad)
+{
+	const struct id *record = &m->changes.record;
+	int r = take_runs(s, p, m, ret_added, ret_bad);
+
+	if (!r)
+		r = fork_take(s, p, m);
+	if (!r)
+		r = node_touch(s, record);
+	if (!r && *ret_added)
+		r = node_tell(s, &(struct tell){ .verb = TELL_STORES,
+					 .peer = p->region,
+					 .record = *record,
+					 .n = *ret_added });
+	if (!r && *ret_bad == CHAIN_E_QUOTA) {
+		*ret_bad = 0;
+		r = quota_park(s, p, record);
+	}
+	return r ? err_up(r) : 0;
+}
+
 int sync_changes(struct step *s, struct peer *p, const struct message *m)
 {
 	const struct id *record = &m->changes.record;
@@ -369,23 +416,9 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m)
 	if (!r)
 		r = take_keys(s, p, m, &any);
 	if (!r)
-		r = take_runs(s, p, m, &added, &bad);
-	if (!r)
-		r = node_touch(s, record);
+		r = take_content(s, p, m, &added, &bad);
 	if (r)
 		return err_up(r);
-	if (added) {
-		r = node_tell(s, &(struct tell){ .verb = TELL_STORES,
-					 .peer = p->region,
-					 .record = *record,
-					 .n = added });
-		if (r)
-			return err_up(r);
-	}
-	if (bad == CHAIN_E_QUOTA) {
-		r = quota_park(s, p, record);
-		return r ? err_up(r) : fill_want(s, p, record);
-	}
 	if (bad)
 		return sync_refuse(s, p, record, bad);
 	r = node_affairs(s, record, &a);

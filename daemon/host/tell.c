@@ -60,6 +60,9 @@ static const struct row {
 	[TELL_FORKED]      = { LOG_ERR,     "holds the proof of a fork in {record}[ by {peer}]: both branches"
 					    " are kept, nothing moves until people have settled it",
 			       "17d9e0b4f2a8436c95c7b1e3d6f8a05d" },
+	[TELL_STOPS]       = { LOG_CRIT,    "writes nothing more in {record}: two machines write as this region,"
+					    " and one of them must be stopped",
+			       "9d3c7e1f5b2a48608c4d0e6f7a1b2c93" },
 	[TELL_ADDS_PEER]   = { LOG_NOTICE,  "trusts {peer} from now on[: {text}]",
 			       "e93a5c7b1d0f4286ae8c4d6f2b0e7195" },
 	[TELL_DROPS_PEER]  = { LOG_NOTICE,  "links with {peer} no more[: {text}]",

@@ -119,6 +119,8 @@ struct message {
 			size_t n_keys;
 			struct run *runs;
 			size_t n_runs;
+			struct span *evidence; /* each an Evidence */
+			size_t n_evidence;
 			bool done, none;
 		} changes;
 		struct {
@@ -144,6 +146,14 @@ MUST_USE int wire_message_decode(struct span bytes, struct arena *a, struct mess
 MUST_USE int wire_message_encode(const struct message *m, struct arena *a, struct span *ret);
 /* Bytes that one change adds to a message, tags and lengths included (an upper bound). */
 size_t wire_change_size(const struct wire_change *c);
+
+/* The proof of a fork (P3.7). Headers and signatures are not checked here. */
+#define EVIDENCE_MAX 147456 /* two runs without bodies */
+struct evidence {
+	struct run held, other;
+};
+MUST_USE int wire_evidence_decode(struct span bytes, struct arena *a, struct evidence *ret);
+MUST_USE int wire_evidence_encode(const struct evidence *e, struct arena *a, struct span *ret);
 
 /* Between kithd and kith-link (link.proto). */
 #define LINK_FRAME_MAX (FRAME_MAX + 64)

@@ -107,6 +107,7 @@ enum tell_verb {
 	TELL_REKEYS,
 	TELL_RECONCILES,
 	TELL_FORKED, /* proof is held: .record, .peer */
+	TELL_STOPS,  /* writing in .record: its own chain is forked */
 	TELL_ADDS_PEER,
 	TELL_DROPS_PEER,
 	TELL_ADMITS,      /* local work, .text: appended, imported */

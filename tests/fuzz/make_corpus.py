@@ -136,6 +136,8 @@ def messages(bundle, control):
         changes=P.Message(changes=P.Changes(request=1, record=ID, cards=[bundle], path=[path],
                                             keys=[wrap], runs=[run, run], done=True)),
         none=P.Message(changes=P.Changes(request=1, record=ID, none=True)),
+        evidence=P.Message(changes=P.Changes(request=1, record=ID, done=True, evidence=[
+            P.Evidence(held=[last], other=[change, last]).SerializeToString(), b"no proof"])),
     )
     for name, message in kinds.items():
         write("message", name, message)

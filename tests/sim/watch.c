@@ -160,6 +160,7 @@ static void check_changes(struct leaving *v, const struct message *m)
 		check_change(v, &m->changes.path[i], true);
 	for (size_t i = 0; i < m->changes.n_runs; i++)
 		check_run(v, &m->changes.runs[i]);
+	v->allowed += 2 * m->changes.n_evidence; /* (P3.7) */
 	if (m->changes.n_keys && record &&
 		!(record->standing[v->from->index].members & 1u << v->to->index))
 		p = parting_of(v, &m->changes.record);
