@@ -255,6 +255,10 @@ extern const char *const rates_names[];
 extern const size_t n_rates;
 struct rates rates_between(const json_t *before, const json_t *status, uint64_t ms);
 
+/* verb_peer.c: this region's card, as kithd has it, checked. */
+struct checked_card;
+MUST_USE int card_ask(struct cli *c, struct checked_card *ret, struct span *ret_bundle);
+
 /* file.c: files that appear whole or not at all. */
 /* At most .most bytes, into the arena. "-" is standard input. */
 MUST_USE int file_read(struct cli *c, const char *path, size_t most, struct span *ret);
@@ -277,6 +281,8 @@ void crypto_drop(struct crypto **c);
 /* The verbs. */
 int verb_status(struct cli *c);
 int verb_top(struct cli *c);
+int verb_doctor(struct cli *c);
+int verb_upgrade(struct cli *c);
 int verb_explain(struct cli *c);
 int verb_follow(struct cli *c);
 int verb_reload(struct cli *c);

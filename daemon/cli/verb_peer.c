@@ -123,23 +123,39 @@ static int put_text(struct cli *c, const char *path, const char *text)
 	return new_file_keep(&file);
 }
 
-int verb_region_card(struct cli *c)
+int card_ask(struct cli *c, struct checked_card *ret, struct span *ret_bundle)
 {
+	struct pieces *got = arena_alloc(&c->arena, sizeof(*got));
+	const struct ask how = { .ctx = got, .piece = piece };
 	struct ctl_request r = ask_request(c);
-	json_t *reply CLEANUP(json_drop) = NULL, *out CLEANUP(json_drop) = NULL;
-	char print[FINGERPRINT_TEXT_LEN];
-	struct checked_card card;
-	struct pieces got = { .n = 0 };
-	const struct ask how = { .ctx = &got, .piece = piece };
-	const char *path = c->given[OPT_OUT], *text;
-	int rc = ask(c, &r, &how, &reply);
+	json_t *reply CLEANUP(json_drop) = NULL;
+	int rc;
 
-	if (rc == 0)
-		rc = check(c, (struct span){ got.at, got.n }, "kithd", &card);
+	if (!got)
+		return err_new(-ENOMEM);
+	got->n = 0;
+	r.verb = VERB_CARD;
+	rc = ask(c, &r, &how, &reply);
 	if (rc != 0)
 		return rc;
-	text = card_text_make(&c->arena, card.card.name,
-		fingerprint_text(&card.fingerprint, print), (struct span){ got.at, got.n });
+	*ret_bundle = (struct span){ got->at, got->n };
+
+	return check(c, *ret_bundle, "kithd", ret);
+}
+
+int verb_region_card(struct cli *c)
+{
+	json_t *out CLEANUP(json_drop) = NULL;
+	char print[FINGERPRINT_TEXT_LEN];
+	struct checked_card card;
+	struct span bundle;
+	const char *path = c->given[OPT_OUT], *text;
+	int rc = card_ask(c, &card, &bundle);
+
+	if (rc != 0)
+		return rc;
+	text = card_text_make(
+		&c->arena, card.card.name, fingerprint_text(&card.fingerprint, print), bundle);
 	if (!text)
 		return err_new(-ENOMEM);
 	if (path) {

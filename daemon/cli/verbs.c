@@ -25,6 +25,19 @@ const struct command verbs[] = {
 		"Until q or an interrupt. Where there is no terminal, one screen after the "
 		"other: one, or as many\nas --count says; with --json a line each.",
 		verb_top, O(INTERVAL) | O(SCREENS), 0, 0 },
+	{ 0, "doctor", "[--peer PEER] [--backups DIR] [--drop-in]",
+		"find the usual faults, and the next command for each",
+		"Configuration, socket, groups, units, files, disk, clock, DNS, firewall, keys "
+		"and versions. Run it\nas root: what this user may not see is skipped. Exits "
+		"with 1 when a check fails. --drop-in prints\nwhat lets kith-link speak with "
+		"the peers' addresses and with nobody else.",
+		verb_doctor, O(PEER) | O(BACKUPS) | O(DROP_IN), 0, 0 },
+	{ 0, "upgrade", "--check", "which peers could not follow a new version",
+		"Compares what is installed with what runs, the peers and the store, before "
+		"kithd is restarted.\nExits with 1 when a peer would be cut off, or the store "
+		"is "
+		"newer than what is installed.",
+		verb_upgrade, O(CHECK), 0, 0 },
 	{ 0, "region init", "NAME --dir DIR", "make a region: keys, store, card; offline",
 		"NAME is 1 to 63 of a-z, 0-9 and -. DIR gets keys/ and store/. The root key "
 		"and the "

@@ -230,8 +230,10 @@ class Region:
 
     def start_link(self, ready=True):
         self.link = Daemon([program('kith-link'), '--config', self.config])
-        if ready:
-            self.link.wait_line('listening on' if self._listens() else 'kithd is there')
+        if ready and self._listens():
+            self.link.wait_line('listening on')
+        elif ready:
+            wait_for(lambda: self.status().link == 'connected', 20, f'the link of {self.name}')
         return self
 
     def _listens(self):

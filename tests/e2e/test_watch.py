@@ -11,6 +11,8 @@ import os
 import pty
 import re
 import select
+import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import termios
 import time
 import unittest
 
+import hostile
 import region as kith
 
 
@@ -217,6 +220,187 @@ class Top(Base):
         t.until('north runs')
         t.say('q')
         self.assertEqual(t.end(), 0)
+
+
+class Doctor(Base):
+    def doctor(self, region, *args):
+        """{check: [(state, about, text, next)]}"""
+        got = region.run_ctl('--json', 'doctor', *args)
+        out = {}
+        for c in json.loads(got.out)['checks']:
+            out.setdefault(c['check'], []).append(
+                (c['state'], c.get('about'), c['text'], c.get('next')))
+        return got.status, out
+
+    def test_two_regions_that_are_well_have_nothing_wrong(self):
+        north, _ = self.two()
+        status, found = self.doctor(north)
+        self.assertEqual(status, 0, found)
+        self.assertEqual([x for c in found.values() for x in c if x[0] == 'fail'], [])
+        for check in ('socket', 'files', 'link', 'listener', 'peer', 'peer-clock', 'peer-version'):
+            self.assertEqual(found[check][0][0], 'ok', check)
+
+    def test_a_region_that_is_away_is_told_from_one_whose_name_is_not_known(self):
+        north, south = self.two()
+        south.stop()
+        status, found = self.doctor(north, '--peer', 'south')
+        self.assertEqual(status, 1)
+        self.assertIn('Connection refused', found['peer'][0][2])
+        card = os.path.join(south.dir, 'again.card')
+        south.start()
+        south.ctl('region', 'card', '--out', card)
+        south.stop()
+        north.ctl('peer', 'add', card, '--yes', '--endpoint', 'tcp://kith.south.invalid:7420')
+        status, found = self.doctor(north, '--peer', 'south')
+        self.assertEqual((status, found['peer'][0][0]), (1, 'fail'))
+        self.assertIn('getent hosts kith.south.invalid', found['peer'][0][3])
+
+    def test_a_region_that_has_not_added_our_card_is_a_matter_of_keys_not_of_the_way(self):
+        north = self.f.region('north', listen=False).start()  # so that it dials
+        south = self.f.region('south').start()
+        card = os.path.join(south.dir, 'south.card')
+        south.ctl('region', 'card', '--out', card)
+        north.ctl('peer', 'add', card, '--yes')
+        kith.wait_for(lambda: 'handshake' in north.peers()['south'].problem, 20, 'a refusal')
+        status, found = self.doctor(north, '--peer', 'south')
+        self.assertEqual((status, found['peer'][0][0]), (1, 'fail'))
+        self.assertIn('it can be reached, but one side does not know the other', found['peer'][0][2])
+
+    def test_modes_root_keys_and_backups_are_looked_at(self):
+        north = self.f.region('north').start()
+        os.chmod(os.path.join(north.state, 'keys', 'sign.key'), 0o644)
+        status, found = self.doctor(north, '--backups', north.dir)
+        self.assertEqual(status, 1)
+        self.assertIn('chmod 600', found['files'][0][3])
+        self.assertEqual(found['backups'][0][0], 'fail')
+        os.chmod(os.path.join(north.state, 'keys', 'sign.key'), 0o600)
+        os.rename(os.path.join(north.dir, 'root.key'), os.path.join(north.state, 'root.key'))
+        _, found = self.doctor(north)
+        self.assertEqual(found['files'][0][0], 'ok')
+        self.assertEqual(found['root-key'][0][0], 'warn')
+
+    def test_without_kith_link_and_without_kithd_the_next_step_is_said(self):
+        north = self.f.region('north').start()
+        north.stop_link()
+        status, found = self.doctor(north)
+        self.assertEqual((status, found['link'][0][0]), (1, 'fail'))
+        north.stop_kithd()
+        status, found = self.doctor(north)
+        self.assertEqual((status, found['socket'][0][0]), (1, 'fail'))
+        self.assertEqual(found['peer'][0][0], 'skipped')
+
+    def test_a_port_that_somebody_else_has_is_found(self):
+        north = self.f.region('north')
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(('127.0.0.1', north.port))
+            other.listen()
+            north.start_kithd().start_link(ready=False)
+            kith.wait_for(lambda: north.link and (not north.link.alive() or
+                                                  north.status().link == 'connected'), 20, 'the link')
+            status, found = self.doctor(north)
+        self.assertEqual(status, 1)
+        self.assertIn('fail', (found['listener'][0][0], found['link'][0][0]))
+
+    def test_a_full_disk_is_found(self):
+        if os.geteuid() != 0:
+            self.skipTest('only root can mount a small disk')
+        north = self.f.region('north', options='map_size = 64MiB')
+        small = os.path.join(self.f.dir, 'small')
+        shutil.copytree(north.state, small + '.kept')
+        os.mkdir(small)
+        if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=24m,mode=700', 'none', small],
+                          check=False).returncode != 0:
+            self.skipTest('nothing can be mounted here')
+        self.addCleanup(subprocess.run, ['umount', '-l', small], check=False)
+        shutil.copytree(small + '.kept', small, dirs_exist_ok=True)
+        north.state = small
+        north.write_config()
+        north.start_kithd()
+        status, found = self.doctor(north)
+        self.assertEqual((status, found['disk'][0][0]), (1, 'fail'))
+        self.assertEqual(north.run_ctl('status', '--check').status, 2)
+
+    def test_the_configuration_that_cannot_be_read_names_its_line(self):
+        north = self.f.region('north').start_kithd()
+        with open(north.config, 'a', encoding='utf-8') as f:
+            f.write('nonsense = 1\n')
+        status, found = self.doctor(north, '--socket', north.control)
+        self.assertEqual(status, 1)
+        self.assertRegex(found['configuration'][0][2], r'kithd\.conf:\d+: ')
+
+    def test_the_drop_in_is_one_that_systemd_understands(self):
+        north, _ = self.two()
+        text = north.ctl('doctor', '--drop-in')
+        self.assertIn('IPAddressDeny=any\n', text)
+        self.assertIn('IPAddressAllow=127.0.0.1\n', text)
+        unit = os.path.join(self.f.dir, 'kith-link.service')
+        with open(unit, 'w', encoding='ascii') as f:
+            f.write('[Service]\nExecStart=/bin/true\n' + text)
+        if shutil.which('systemd-analyze'):
+            got = subprocess.run(['systemd-analyze', 'verify', '--man=no', unit], text=True,
+                                 capture_output=True, check=False)
+            self.assertNotIn('IPAddress', got.stderr)
+
+    def test_a_peer_whose_address_is_not_known_is_left_to_be_filled_in(self):
+        north = self.f.region('north').start()
+        south = self.f.region('south', listen=False).start()
+        kith.introduce(north, south)
+        got = north.run_ctl('doctor', '--drop-in')
+        self.assertEqual(got.status, 1)
+        self.assertIn('# south, which dials us\n#IPAddressAllow=', got.out)
+
+
+class Upgrade(Base):
+    def victim(self, region):
+        region.facts = hostile.facts(region)
+        return region
+
+    def check(self, north):
+        got = north.run_ctl('--json', 'upgrade', '--check')
+        out = json.loads(got.out)
+        return got.status, {p['name']: p['follows'] for p in out['peers']}, out
+
+    def test_peers_of_this_version_follow_and_the_store_stays(self):
+        north, _ = self.two()
+        status, follows, out = self.check(north)
+        self.assertEqual((status, follows), (0, {'south': 'yes'}))
+        self.assertEqual(out['store'], 'stays as it is')
+        self.assertEqual(out['installed'], out['running'])
+
+    def test_a_peer_of_the_next_version_is_spoken_with_in_ours(self):
+        """A puppet says that it speaks one version more; the session is real."""
+        north = self.f.region('north').start()
+        south = hostile.Hostile('south').introduce(north)
+        with south.link(self.victim(north)) as link:
+            link.raw(link.hello(wire_min=1, wire_max=2))
+            link.agree()
+            self.assertIsNotNone(link.expect('feed_req'))
+            north.wait_live(south)
+            status, follows, out = self.check(north)
+            self.assertEqual((status, follows), (0, {'south': 'yes'}))
+            self.assertEqual(out['peers'][0]['wire_max'], 2)
+
+    def test_a_peer_with_no_version_in_common_is_refused_by_name_and_told(self):
+        north = self.f.region('north').start()
+        south = hostile.Hostile('south').introduce(north)
+        with south.link(self.victim(north)) as link:
+            link.raw(link.hello(wire_min=2, wire_max=3, software='kith 9.9'))
+            link.until_gone()
+        problem = kith.wait_for(lambda: north.peers()['south'].problem, 10, 'the refusal')
+        self.assertEqual(problem, 'no-version-in-common')
+        status, follows, out = self.check(north)
+        self.assertEqual((status, follows), (1, {'south': 'no'}))
+        self.assertEqual(out['peers'][0]['software'], 'kith 9.9')
+        self.assertIn('upgrade here first', out['peers'][0]['text'])
+        got = north.run_ctl('doctor', '--peer', 'south')
+        self.assertIn('kith 9.9 speaks wire versions 2 to 3, and we 1 to 1', got.out)
+
+    def test_without_check_it_says_who_upgrades(self):
+        north = self.f.region('north')
+        got = north.run_ctl('upgrade')
+        self.assertEqual(got.status, 2)
+        self.assertIn('apt upgrade kith', got.err)
 
 
 class Words(Base):
