@@ -93,6 +93,7 @@ static const struct slot changes_slots[] = {
 		.sub = &run_schema),
 	SLOT(7, BOOL, 0, struct message, changes.done),
 	SLOT(8, BOOL, 0, struct message, changes.none),
+	SLOT(9, BOOL, 0, struct message, changes.more),
 	SLOTS(34, BYTES, 0, struct message, changes.evidence, changes.n_evidence, .lo = 1,
 		.hi = EVIDENCE_MAX),
 };

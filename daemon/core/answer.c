@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Answering a GET (P7.7): cards, custody path, key wraps, then chains, as much as one message
- * and the asker's need allow. What it answers borrows from the store until it is encoded.
+ * Answering a GET (P7.7): cards, custody path, key wraps, then chains, in messages until the
+ * asker's budget is spent. Where that was is kept, so that a GET that comes before the asker
+ * has them all goes on there. What a message says borrows from the store until it is encoded.
  */
 
 #include <errno.h>
 
 #include "daemon/core/inside.h"
 
-#define ANSWER_SOFT ((size_t)160 * 1024)
-/* Answers leave when a turn has ended, and nobody has more than GETS_MAX questions open. */
-#define GETS_IN_TURN (4 * GETS_MAX)
-#define ANSWER_HARD  ((size_t)250 * 1024)
+#define ANSWER_SOFT RUN_BYTES_MAX       /* as much as one signature may cover */
+#define RUN_LEAST   ((size_t)24 * 1024) /* what is left of a message is no room for a run */
+#define ANSWER_HARD ((size_t)250 * 1024)
+#define BUDGET_MAX  ((uint64_t)1024 * 1024) /* of one GET, whatever it says */
+/* Answers leave when a turn has ended, and nobody has more open than this. */
+#define GETS_IN_TURN  (4 * GETS_MAX)
+#define BYTES_IN_TURN ((uint64_t)6 * 1024 * 1024)
 
 struct answer {
 	struct step *s;
 	struct peer *p;
 	const struct message *get;
 	const struct affairs *affairs;
+	struct answering *at;
 	struct message m;
 	size_t bytes, soft; /* beyond .soft no further run is begun */
 	bool cut;           /* something did not fit: there is more than is said */
@@ -170,7 +175,9 @@ static int add_run(struct answer *an, struct place at, uint64_t head, size_t *re
 	return ADD(an, runs, run);
 }
 
-/* The proof that a chain is forked stands behind it (P3.7). */
+enum { NO_ROOM = 1 };
+
+/* The proof that a chain is forked stands behind it (P3.7). 0, NO_ROOM. */
 static int add_evidence(struct answer *an, const struct place *at)
 {
 	struct span bytes;
@@ -178,7 +185,29 @@ static int add_evidence(struct answer *an, const struct place *at)
 
 	if (r)
 		return r == ROW_NONE ? 0 : err_up(r);
-	return fits(an, bytes.len + 8) ? ADD(an, evidence, bytes) : 0;
+	if (an->bytes + bytes.len + 8 > ANSWER_HARD)
+		return NO_ROOM;
+	an->bytes += bytes.len + 8;
+	return ADD(an, evidence, bytes);
+}
+
+static int place_order_of_chain(const struct place *a, const struct place *b)
+{
+	const int order = id_order(&a->author, &b->author);
+
+	return order ? order : id_order(&a->incarnation, &b->incarnation);
+}
+
+/* The first change of this chain that is still to be sent. */
+static uint64_t first_of(const struct answer *an, const struct place *chain)
+{
+	const uint64_t held = had(an->get, chain), first = held < UINT64_MAX ? held + 1 : held;
+	const int order = place_order_of_chain(chain, &an->at->next);
+
+	if (order < 0)
+		return UINT64_MAX; /* sent as it was then; what it got since comes by the feed
+				    */
+	return order == 0 && an->at->next.seq > first ? an->at->next.seq : first;
 }
 
 static int add_chains(struct answer *an)
@@ -195,58 +224,122 @@ static int add_chains(struct answer *an)
 		if (!chain_row_read(
 			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
 			return err_new(-EUCLEAN);
-		at.seq = had(an->get, &at);
+		at.seq = first_of(an, &at);
 		if (at.seq == UINT64_MAX)
 			continue;
-		for (at.seq++; at.seq <= row.seq && n; at.seq += n) {
-			if (an->bytes > an->soft)
+		for (; at.seq <= row.seq; at.seq += n) {
+			if (an->m.changes.n_runs && an->bytes + RUN_LEAST > an->soft)
 				return 0;
 			r = add_run(an, at, row.seq, &n);
-			if (r)
-				return err_up(r);
+			if (r || !n)
+				return r ? err_up(r) : 0;
+			an->at->next = at;
+			an->at->next.seq += n;
 		}
-		if (at.seq <= row.seq)
-			return 0;
 		r = row.forked ? add_evidence(an, &at) : 0;
 		if (r)
-			return err_up(r);
+			return r < 0 ? err_up(r) : 0;
+		an->at->next = at;
+		if (row.forked)
+			an->at->next.seq = UINT64_MAX;
 	}
 	if (r < 0)
 		return err_up(r);
-	an->m.changes.done = !an->cut;
+	an->m.changes.done = an->at->done = !an->cut;
 	return 0;
+}
+
+/* Where the answers to GETs of this number stand; a new one at its beginning. */
+static struct answering *find_answering(struct peer *p, const struct message *get)
+{
+	struct answering *at = &p->answers[0];
+
+	for (size_t i = 0; i < GETS_MAX; i++) {
+		struct answering *this = &p->answers[i];
+
+		if (this->busy && id_equal(&this->record, &get->get.record)) {
+			at = this;
+			break;
+		}
+		if (at->busy && (!this->busy || this->used < at->used))
+			at = this;
+	}
+	if (!at->busy || at->request != get->get.request ||
+		!id_equal(&at->record, &get->get.record))
+		*at = (struct answering){
+			.busy = true, .request = get->get.request, .record = get->get.record
+		};
+	at->used = ++p->n_answers;
+	return at;
+}
+
+static int add_head(struct answer *an)
+{
+	int r = add_bundles(an);
+
+	if (!r)
+		r = add_path(an);
+	return r ? err_up(r) : add_keys(an);
+}
+
+/* One message of an answer that has .left bytes to go. *ret: what it took. */
+static int say_some(struct answer *an, bool head, uint64_t left, uint64_t *ret)
+{
+	int r = 0;
+
+	an->m = (struct message){ .kind = MSG_CHANGES,
+		.changes = { .request = an->get->get.request,
+			.record = an->get->get.record,
+			.done = an->at->done } };
+	an->bytes = 0;
+	an->cut = false;
+	an->room_bundles = an->room_path = an->room_keys = an->room_runs = an->room_evidence =
+		0;
+	if (head)
+		r = add_head(an);
+	/* A long path does not leave the chains without room. */
+	an->soft = an->bytes + (left < ANSWER_SOFT ? left : ANSWER_SOFT);
+	if (!r && !an->at->done)
+		r = add_chains(an);
+	if (r)
+		return err_up(r);
+	*ret = an->bytes;
+	an->m.changes.more =
+		an->m.changes.n_runs && !an->at->done && an->bytes + RUN_LEAST < left;
+	return peer_send(an->s, an->p, &an->m);
 }
 
 int sync_get(struct step *s, struct peer *p, const struct message *m)
 {
-	struct answer an = { .s = s,
-		.p = p,
-		.get = m,
-		.m = { .kind = MSG_CHANGES,
-			.changes = { .request = m->get.request, .record = m->get.record } } };
+	struct message none = { .kind = MSG_CHANGES,
+		.changes = { .request = m->get.request,
+			.record = m->get.record,
+			.none = true,
+			.done = true } };
+	struct answer an = { .s = s, .p = p, .get = m };
+	uint64_t left = m->get.budget < BUDGET_MAX ? m->get.budget : BUDGET_MAX;
+	uint64_t bytes = 0;
+	bool head = m->get.keys;
 	int r;
 
-	if (++p->gets_in_turn > GETS_IN_TURN)
+	if (++p->gets_in_turn > GETS_IN_TURN || p->answered_in_turn > BYTES_IN_TURN)
 		return peer_refuse(s, p, NULL, VERDICT_TOO_OFTEN, true);
 	r = share_has(s->view, &p->region, &m->get.record);
 	if (r < 0)
 		return err_up(r);
-	if (r == ROW_NONE) { /* (P7.9) */
-		an.m.changes.none = an.m.changes.done = true;
-		return peer_send(s, p, &an.m);
-	}
+	if (r == ROW_NONE) /* (P7.9) */
+		return peer_send(s, p, &none);
 	r = node_affairs(s, &m->get.record, &an.affairs);
-	if (!r && m->get.keys)
-		r = add_bundles(&an);
-	if (!r && m->get.keys)
-		r = add_path(&an);
-	if (!r && m->get.keys)
-		r = add_keys(&an);
-	/* A long path does not leave the chains without room. */
-	an.soft = an.bytes + (m->get.budget < ANSWER_SOFT ? m->get.budget : ANSWER_SOFT);
-	if (!r)
-		r = add_chains(&an);
 	if (r)
 		return err_up(r);
-	return peer_send(s, p, &an.m);
+	an.at = find_answering(p, m);
+	do {
+		r = say_some(&an, head, left, &bytes);
+		if (r)
+			return err_up(r);
+		head = false;
+		p->answered_in_turn += bytes;
+		left -= bytes < left ? bytes : left;
+	} while (an.m.changes.more && p->state == PEER_LIVE);
+	return 0;
 }

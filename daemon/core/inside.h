@@ -18,7 +18,7 @@
 #include "daemon/core/rows.h"
 
 #define PEERS_MAX      64
-#define GETS_MAX       4
+#define GETS_MAX       8
 #define HEADED_MAX     32
 #define FOLLOWERS_MAX  32
 #define STREAMS_MAX    16
@@ -52,10 +52,26 @@ enum peer_state { PEER_DOWN, PEER_DIALLING, PEER_GREETING, PEER_LIVE };
 enum request_way { REQUEST_OURS, REQUEST_THEIRS };
 #define REQUEST_KEY (2 * ID_LEN + 1) /* of its row: peer, way, request */
 
+/* A record that is being asked for, by GETs of one number (P7.7). */
 struct get_slot {
 	bool busy, keys;
+	bool large; /* one answer did not bring all of it: asked on before the next has come */
+	bool ended; /* what still comes is not looked at */
+	bool any;   /* the answer that is coming has brought something */
 	uint32_t request;
 	struct id record;
+	unsigned asked; /* GETs whose last message has not come */
+	uint64_t owed;  /* bytes that may come */
+};
+
+/* How far the answers to GETs of one number have come. May be forgotten: then the next begins
+ * at what the asker says it has. */
+struct answering {
+	bool busy, done;
+	uint32_t request;
+	struct id record;
+	struct place next;
+	uint64_t used; /* when, in GETs answered */
 };
 
 struct peer {
@@ -98,7 +114,10 @@ struct peer {
 	bool reconciling; /* RECONCILE is out and it has not asked since */
 	msec anew_due;    /* its feed is not begun anew before */
 	uint64_t anew_from;
-	unsigned gets_in_turn; /* GETs answered in this turn */
+	unsigned gets_in_turn;     /* GETs answered in this turn */
+	uint64_t answered_in_turn; /* and the bytes of it */
+	struct answering answers[GETS_MAX];
+	uint64_t n_answers;
 
 	/* how it behaves */
 	unsigned offences; /* that ended a link, without a quiet time between them */
@@ -362,7 +381,8 @@ MUST_USE int feed_oldest(
 /* sync.c ----------------------------------------------------------------------------------- */
 MUST_USE int sync_want(struct step *s, struct peer *p, const struct id *record);
 MUST_USE int sync_get(struct step *s, struct peer *p, const struct message *m);
-MUST_USE int sync_changes(struct step *s, struct peer *p, const struct message *m);
+MUST_USE int sync_changes(
+	struct step *s, struct peer *p, const struct message *m, size_t bytes);
 MUST_USE int sync_pump(struct step *s, struct peer *p);
 /* A record's row says whether anything of it is wanted from anybody. .ret may be NULL. */
 MUST_USE int sync_wanted(struct step *s, const struct id *record, struct record_row *ret);

@@ -442,7 +442,8 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 	n->n_touched = n->room_touched = 0;
 	/* A turn that has said nothing yet is a new one. */
 	for (size_t i = 0; i < n->n_peers && out->n == 0; i++)
-		n->peers[i]->gets_in_turn = n->peers[i]->asked_in_turn = 0;
+		n->peers[i]->gets_in_turn = n->peers[i]->asked_in_turn = 0,
+		n->peers[i]->answered_in_turn = 0;
 	r = take_event(&s);
 	if (!r)
 		r = finish_step(&s);

@@ -192,6 +192,22 @@ static int check_begin(struct step *s, struct peer *p, const struct id *record, 
 	return 0;
 }
 
+/* Ours to hold, and to take from this peer (P7.10). */
+static bool is_ours(const struct step *s, const struct peer *p, const struct affairs *a)
+{
+	return a->known && affairs_role(a, &s->node->region) != ROLE_NONE &&
+	       affairs_role(a, &p->region) != ROLE_NONE;
+}
+
+static int not_ours(struct step *s, struct peer *p, const struct id *record)
+{
+	int r = sync_drop(s, p, record);
+
+	if (!r)
+		r = sync_wanted(s, record, NULL);
+	return r ? err_up(r) : peer_refuse(s, p, record, VERDICT_NOT_IN_CIRCLE, false);
+}
+
 /* The path of the message with what is held: what it makes of the record, and whether we go on
  * with it. What is wrong is told, and then we do not. */
 static int take_whole_path(struct step *s, struct peer *p, const struct message *m,
@@ -211,13 +227,8 @@ static int take_whole_path(struct step *s, struct peer *p, const struct message 
 		return r < 0 ? err_up(r) : sync_refuse(s, p, record, r);
 
 	/* (P7.10), before anything of the record is kept */
-	if (!a->known || affairs_role(a, &s->node->region) == ROLE_NONE ||
-		affairs_role(a, &p->region) == ROLE_NONE) {
-		r = sync_drop(s, p, record);
-		if (!r)
-			r = sync_wanted(s, record, NULL);
-		return r ? err_up(r) : peer_refuse(s, p, record, VERDICT_NOT_IN_CIRCLE, false);
-	}
+	if (!is_ours(s, p, a))
+		return not_ours(s, p, record);
 	r = check_authors(&path, a);
 	if (!r && path.n_new) {
 		r = node_affairs(s, record, &before);
@@ -236,17 +247,31 @@ static int take_whole_path(struct step *s, struct peer *p, const struct message 
 	return r ? err_up(r) : keep_path(s, p, record, &path);
 }
 
+/* A message without a path: what is held says it all. */
+static int take_no_path(struct step *s, struct peer *p, const struct message *m,
+	const struct affairs **ret, bool *ret_on)
+{
+	int r = node_affairs(s, &m->changes.record, ret);
+
+	if (r)
+		return err_up(r);
+	*ret_on = is_ours(s, p, *ret);
+	return *ret_on ? 0 : not_ours(s, p, &m->changes.record);
+}
+
 int path_take(
 	struct step *s, struct peer *p, const struct message *m, bool *ret_on, bool *ret_new)
 {
 	struct strangers cards;
-	struct affairs a;
+	struct affairs read;
+	const struct affairs *a = &read;
 	int r = take_cards(s, p, m, &cards);
 
-	*ret_on = false;
+	*ret_on = *ret_new = false;
 	if (!r)
-		r = take_whole_path(s, p, m, &a, ret_on, ret_new);
+		r = m->changes.n_path ? take_whole_path(s, p, m, &read, ret_on, ret_new)
+				      : take_no_path(s, p, m, &a, ret_on);
 	if (!r)
-		r = drop_strangers(s, p, &cards, *ret_on ? &a : NULL);
+		r = drop_strangers(s, p, &cards, *ret_on ? a : NULL);
 	return r ? err_up(r) : 0;
 }

@@ -105,6 +105,7 @@ void peer_lost(struct step *s, struct peer *p)
 	p->asked = p->asking = p->feed_dirty = p->rung = p->reconciling = false;
 	p->feed_sent = p->feed_budget = p->asked_budget = p->owed = 0;
 	memset(p->gets, 0, sizeof(p->gets));
+	memset(p->answers, 0, sizeof(p->answers));
 	memset(p->headed, 0, sizeof(p->headed));
 	if (p->state == PEER_LIVE)
 		p->since_ms = s->event->wall_ms;
@@ -476,7 +477,7 @@ static int take_message(struct step *s, struct peer *p, const struct message *m,
 	case MSG_GET:
 		return sync_get(s, p, m);
 	case MSG_CHANGES:
-		return sync_changes(s, p, m);
+		return sync_changes(s, p, m, bytes);
 	case MSG_ASK:
 		return request_asked(s, p, m);
 	case MSG_ANSWER:

@@ -10,9 +10,13 @@
 
 #include "daemon/core/inside.h"
 
-#define GET_BUDGET ((uint64_t)160 * 1024)
-#define WANT_PAUSE 30000 /* before a want that brought nothing is asked for again */
-#define HAVES_MAX  1024
+#define GET_FIRST    ((uint64_t)256 * 1024)      /* most records are smaller */
+#define GET_NEXT     ((uint64_t)1024 * 1024)     /* of a large one, */
+#define GETS_AHEAD   2                           /* asked for so many times ahead */
+#define GETS_BYTES   ((uint64_t)3 * 1024 * 1024) /* under way from one peer, about */
+#define WANT_PAUSE   30000 /* before a want that brought nothing is asked for again */
+#define HAVES_MAX    1024
+#define MESSAGE_COST 4096 /* a small message is charged as much */
 
 /* Asking ----------------------------------------------------------------------------------- */
 
@@ -48,6 +52,16 @@ static struct get_slot *free_slot(struct peer *p)
 		if (!p->gets[i].busy)
 			return &p->gets[i];
 	return NULL;
+}
+
+/* What may come from this peer for all that it was asked. */
+static uint64_t under_way(const struct peer *p)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < GETS_MAX; i++)
+		sum += p->gets[i].busy ? p->gets[i].owed : 0;
+	return sum;
 }
 
 static bool being_asked(const struct peer *p, const struct id *record)
@@ -177,45 +191,69 @@ static int collect_have(struct step *s, struct peer *p, const struct id *record,
 	return r < 0 ? err_up(r) : have_forks(s, record, m, &room);
 }
 
-static int ask(struct step *s, struct peer *p, struct get_slot *slot, const struct id *record)
+static int ask(struct step *s, struct peer *p, struct get_slot *slot)
 {
 	struct message m = { .kind = MSG_GET };
 	const struct affairs *a;
 	bool whole;
-	int r = node_affairs(s, record, &a);
+	int r = node_affairs(s, &slot->record, &a);
 
 	if (!r)
-		r = keys_whole(s, record, a, &whole);
+		r = keys_whole(s, &slot->record, a, &whole);
 	if (r)
 		return err_up(r);
-	m.get.request = ++p->next_request;
-	m.get.record = *record;
-	m.get.budget = GET_BUDGET;
-	m.get.keys = true;
+	m.get.request = slot->request;
+	m.get.record = slot->record;
+	m.get.budget = slot->large ? GET_NEXT : GET_FIRST;
 	/* Who is not in the circle, as far as we know, is asked as if we knew nothing: what is
 	 * held here is not for everybody who can name a record (P7.9). */
 	if (affairs_role(a, &p->region) != ROLE_NONE) {
-		m.get.keys = !whole || !find_headed(p, record);
-		r = collect_have(s, p, record, a, &m);
+		m.get.keys = !slot->asked && (!whole || !find_headed(p, &slot->record));
+		r = collect_have(s, p, &slot->record, a, &m);
 		if (r)
 			return err_up(r);
+	} else {
+		m.get.keys = !slot->asked;
 	}
-	*slot = (struct get_slot){
-		.busy = true, .keys = m.get.keys, .request = m.get.request, .record = *record
-	};
+	slot->keys |= m.get.keys;
+	slot->asked++;
+	slot->owed += m.get.budget + FRAME_MAX;
 	return peer_send(s, p, &m);
+}
+
+/* Records that are large are asked on before what was asked for has come. */
+static int ask_on(struct step *s, struct peer *p)
+{
+	for (size_t i = 0; i < GETS_MAX; i++) {
+		struct get_slot *slot = &p->gets[i];
+
+		while (slot->busy && slot->large && !slot->ended && p->state == PEER_LIVE &&
+			slot->asked < GETS_AHEAD &&
+			(!slot->asked || under_way(p) < GETS_BYTES)) {
+			int r = ask(s, p, slot);
+
+			if (r)
+				return err_up(r);
+		}
+	}
+	return 0;
 }
 
 int sync_pump(struct step *s, struct peer *p)
 {
-	struct get_slot *slot = free_slot(p);
+	struct get_slot *slot;
 	bool wrapped = false;
 	uint8_t from[2 * ID_LEN];
 	struct scan scan;
 	int r;
 
-	if (p->state != PEER_LIVE || !p->wants || !slot || s->event->now < p->wants_due ||
-		s->node->disk_full)
+	if (p->state != PEER_LIVE || s->node->disk_full)
+		return 0;
+	r = ask_on(s, p);
+	if (r)
+		return err_up(r);
+	slot = free_slot(p);
+	if (!p->wants || !slot || s->event->now < p->wants_due)
 		return 0;
 	p->wants_due =
 		0; /* whatever is not asked for now waits for an answer, not for the clock */
@@ -223,7 +261,7 @@ int sync_pump(struct step *s, struct peer *p)
 	scan_init(&scan, TABLE_WANT, SPAN_OF(p->region));
 	scan_from(&scan, (struct span){ from, sizeof(from) });
 	/* Round-robin over the wants, each at most once a call. */
-	for (size_t i = 0; slot && i < 4 * GETS_MAX; i++) {
+	for (size_t i = 0; slot && i < 4 * GETS_MAX && under_way(p) < GETS_BYTES; i++) {
 		struct id record;
 
 		r = scan_next(&scan, s->view);
@@ -238,7 +276,10 @@ int sync_pump(struct step *s, struct peer *p)
 		p->want_after = record;
 		if (being_asked(p, &record))
 			continue;
-		r = ask(s, p, slot, &record);
+		*slot = (struct get_slot){
+			.busy = true, .request = ++p->next_request, .record = record
+		};
+		r = ask(s, p, slot);
 		if (r)
 			return err_up(r);
 		slot = free_slot(p);
@@ -390,50 +431,95 @@ static int take_content(struct step *s, struct peer *p, const struct message *m,
 	return r ? err_up(r) : 0;
 }
 
-int sync_changes(struct step *s, struct peer *p, const struct message *m)
+/* The last message of an answer: the slot is free when no other is owed. */
+static void end_answer(struct get_slot *slot)
+{
+	const uint64_t most = (--slot->asked) * (GET_NEXT + FRAME_MAX);
+
+	slot->any = false;
+	if (slot->owed > most)
+		slot->owed = most;
+	if (slot->ended && !slot->asked)
+		*slot = (struct get_slot){ 0 };
+}
+
+/* What came of it: on, or the end of it. */
+static int judge(struct step *s, struct peer *p, struct get_slot *slot, const struct message *m)
+{
+	const struct affairs *a;
+	bool whole;
+	int r = node_affairs(s, &slot->record, &a);
+
+	if (!r)
+		r = keys_whole(s, &slot->record, a, &whole);
+	if (r)
+		return err_up(r);
+	slot->large |= m->changes.more || !m->changes.done;
+	slot->ended = m->changes.done;
+	/* A new epoch came in the chains: once more, for its keys. */
+	if (m->changes.done && !slot->keys && !whole &&
+		affairs_role(a, &s->node->region) != ROLE_NONE)
+		return 0;
+	if (m->changes.done)
+		return fill_want(s, p, &m->changes.record);
+	/* Not done, and nothing came of it: do not ask in a circle. */
+	if (!m->changes.more && !slot->any) {
+		p->wants_due = s->event->now + WANT_PAUSE;
+		slot->ended = true;
+	}
+	return 0;
+}
+
+/* A message for a slot that has not ended. *ret_go: it is worth going on. */
+static int take(
+	struct step *s, struct peer *p, const struct message *m, bool *ret_any, bool *ret_go)
 {
 	const struct id *record = &m->changes.record;
-	struct get_slot *slot = find_slot(p, m);
-	bool on, any = false, more = false, asked, whole;
-	const struct affairs *a;
-	size_t added;
+	bool on, more = false;
+	size_t added = 0;
 	int r, bad;
 
-	if (!slot)
-		return peer_refuse(s, p, NULL, VERDICT_CHANGES_UNASKED, true);
-	s->node->bulk_last = s->event->now;
-	asked = slot->keys;
-	*slot = (struct get_slot){ 0 };
-	if (m->changes.none) {
-		r = fill_want(s, p, record);
-		return r ? err_up(r) : 0;
-	}
+	*ret_go = false;
 	r = path_take(s, p, m, &on, &more);
 	if (r || !on)
 		return r ? err_up(r) : 0;
 	set_headed(p, record, true);
 	r = record_count(s, record, 0);
 	if (!r)
-		r = take_keys(s, p, m, &any);
+		r = take_keys(s, p, m, ret_any);
 	if (!r)
 		r = take_content(s, p, m, &added, &bad);
 	if (r)
 		return err_up(r);
-	if (bad)
-		return sync_refuse(s, p, record, bad);
-	r = node_affairs(s, record, &a);
-	if (!r)
-		r = keys_whole(s, record, a, &whole);
+	*ret_any |= added || more;
+	*ret_go = !bad;
+	return bad ? sync_refuse(s, p, record, bad) : 0;
+}
+
+int sync_changes(struct step *s, struct peer *p, const struct message *m, size_t bytes)
+{
+	struct get_slot *slot = find_slot(p, m);
+	const size_t cost = bytes < MESSAGE_COST ? MESSAGE_COST : bytes;
+	bool go = false, any = false;
+	int r = 0;
+
+	if (!slot || !slot->asked || cost > slot->owed)
+		return peer_refuse(s, p, NULL, VERDICT_CHANGES_UNASKED, true);
+	slot->owed -= cost;
+	s->node->bulk_last = s->event->now;
+	if (!slot->ended && m->changes.none) {
+		slot->ended = true;
+		r = fill_want(s, p, &slot->record);
+	} else if (!slot->ended) {
+		r = take(s, p, m, &any, &go);
+		slot->any |= any;
+		slot->ended = !go;
+		if (!r && go)
+			r = judge(s, p, slot, m);
+	}
 	if (r)
 		return err_up(r);
-	/* A new epoch came in the chains: once more, for its keys. */
-	if (m->changes.done && !asked && !whole &&
-		affairs_role(a, &s->node->region) != ROLE_NONE)
-		return 0;
-	if (m->changes.done)
-		return fill_want(s, p, record);
-	/* Not done, and nothing came of it: do not ask in a circle. */
-	if (!added && !any && !more)
-		p->wants_due = s->event->now + WANT_PAUSE;
+	if (p->state == PEER_LIVE && !m->changes.more)
+		end_answer(slot);
 	return 0;
 }

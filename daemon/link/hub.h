@@ -18,7 +18,7 @@
 #include <kith/ctl.h>
 #include <kith/message.h>
 
-#define OUT_MAX          (4 * 1024 * 1024) /* bytes that wait for one peer */
+#define OUT_MAX          (8 * 1024 * 1024) /* bytes that wait for one peer */
 #define KITHD_BEHIND     (1024 * 1024) /* bytes that wait for kithd: read no more from peers */
 #define LINKS_PER_REGION 4             /* accepted; old ones die of heartbeats only */
 #define TURN_MESSAGES    64

@@ -121,7 +121,7 @@ struct message {
 			size_t n_runs;
 			struct span *evidence; /* each an Evidence */
 			size_t n_evidence;
-			bool done, none;
+			bool done, none, more;
 		} changes;
 		struct {
 			struct id id;

@@ -600,7 +600,7 @@ class Hostiles(unittest.TestCase):
         evil = self.evil('silent')
         link = self.live(evil)
         link.feed(*[os.urandom(16) for _ in range(100)])
-        for _ in range(4):
+        for _ in range(8):
             link.expect('get')
         self.assertIsNone(link.hear(1))
         self.arrives()

@@ -179,8 +179,11 @@ static void forged_proof_is_refused_and_nothing_is_marked(void **state)
 			bytes[i] = bytes[0];
 		m.changes.evidence = bytes;
 		m.changes.n_evidence = COUNT(bytes);
-		x->v[SOUTH].node->peers[0]->gets[0] =
-			(struct get_slot){ .busy = true, .request = 7, .record = t.record };
+		x->v[SOUTH].node->peers[0]->gets[0] = (struct get_slot){ .busy = true,
+			.request = 7,
+			.record = t.record,
+			.asked = 1,
+			.owed = 1 << 20 };
 		fix_hush(x);
 		const uint64_t verifies = crypto_counts(x->v[SOUTH].crypto)->verifies;
 

@@ -44,6 +44,115 @@ static void get_beyond_all_numbers_is_answered_like_any_other(void **state)
 	fix_free(x);
 }
 
+/* The question that is open, from what the node itself knows of it. */
+static struct get_slot *open_question(struct fix *x)
+{
+	struct peer *p = x->v[SOUTH].node->peers[0];
+
+	for (size_t i = 0; i < GETS_MAX; i++)
+		if (p->gets[i].busy)
+			return &p->gets[i];
+	return NULL;
+}
+
+/* The next on its way: it arrives, or is lost. */
+static void take_parcel(struct fix *x, bool arrives)
+{
+	struct parcel *p = x->first;
+
+	assert_non_null(p);
+	x->first = p->next;
+	if (!x->first)
+		x->last = &x->first;
+	if (arrives)
+		fix_step(x, p->to, &p->event);
+	free(p->bytes);
+	free(p);
+}
+
+/* South has begun to ask for a record, and nothing has been answered. */
+static struct fix *asking(struct id *ret)
+{
+	struct fix *x = fix_new(2);
+	struct message feed = { .kind = MSG_FEED };
+	struct feed_item item = { .is_backfill = true };
+
+	fix_introduce_all(x);
+	memset(item.backfill.b, 0x77, ID_LEN);
+	*ret = item.backfill;
+	feed.feed.items = &item;
+	feed.feed.n = 1;
+	feed.feed.through = 1;
+	feed.feed.through = x->v[NORTH].node->peers[0]->row.feed_next + 7;
+	fix_say(x, NORTH, SOUTH, &feed);
+	take_parcel(x, true);
+	fix_hush(x);
+	return x;
+}
+
+static void messages_without_end_that_bring_nothing_end_the_link(void **state)
+{
+	struct id record;
+	struct fix *x = asking(&record);
+	struct get_slot *slot = open_question(x);
+	struct message m = { .kind = MSG_CHANGES,
+		.changes = { .record = record, .more = true } };
+	unsigned n = 0;
+
+	(void)state;
+	assert_non_null(slot);
+	m.changes.request = slot->request;
+	while (x->first) /* north never hears the question */
+		take_parcel(x, false);
+	x->v[SOUTH].node->peers[0]->count_out = x->v[NORTH].node->peers[0]->count_in;
+	while (!fix_told(x, SOUTH, "changes-not-asked-for") && n++ < 1000)
+		fix_say(x, NORTH, SOUTH, &m), fix_run(x);
+	assert_in_range(n, 100, 256); /* as many of 4 KiB as fit into what may come */
+	fix_free(x);
+}
+
+static void answer_after_the_last_message_of_it_ends_the_link(void **state)
+{
+	struct id record;
+	struct fix *x = asking(&record);
+	struct message m = { .kind = MSG_CHANGES,
+		.changes = { .record = record, .none = true, .done = true } };
+
+	(void)state;
+	m.changes.request = open_question(x)->request;
+	fix_run(x); /* the true answer */
+	assert_null(open_question(x));
+	fix_say(x, NORTH, SOUTH, &m);
+	fix_run(x);
+	assert_true(fix_told(x, SOUTH, "changes-not-asked-for"));
+	fix_free(x);
+}
+
+/* As often as it goes before the turn ends. */
+static int ask_again_and_again(struct step *s, void *ctx)
+{
+	struct peer *p = s->node->peers[0];
+	struct message *m = ctx;
+	int r = 0;
+
+	for (m->get.request = 0; !r && p->state == PEER_LIVE && m->get.request < 1000;)
+		m->get.request++, r = sync_get(s, p, m);
+	return r;
+}
+
+static void who_asks_more_often_than_anybody_can_be_answered_is_put_out(void **state)
+{
+	struct id record;
+	struct fix *x = offered(&record);
+	struct message m = { .kind = MSG_GET, .get = { .record = record, .budget = 1 } };
+
+	(void)state;
+	assert_int_equal(fix_inside(x, NORTH, ask_again_and_again, &m), 0);
+	assert_true(fix_told(x, NORTH, "asks-too-much"));
+	assert_in_range(m.get.request, 3 * GETS_MAX, 4 * GETS_MAX + 1);
+	fix_free(x);
+}
+
 static void kem_key_of_low_order_gets_no_keys_and_breaks_nothing(void **state)
 {
 	struct id record;
@@ -212,6 +321,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(get_beyond_all_numbers_is_answered_like_any_other),
+		cmocka_unit_test(messages_without_end_that_bring_nothing_end_the_link),
+		cmocka_unit_test(answer_after_the_last_message_of_it_ends_the_link),
+		cmocka_unit_test(who_asks_more_often_than_anybody_can_be_answered_is_put_out),
 		cmocka_unit_test(kem_key_of_low_order_gets_no_keys_and_breaks_nothing),
 		cmocka_unit_test(control_change_of_a_stranger_is_not_kept),
 		cmocka_unit_test(text_that_is_cut_can_still_be_read),

@@ -286,6 +286,43 @@ static void much_that_comes_is_stored_before_any_of_it_is_opened(void **state)
 	fix_free(x);
 }
 
+/* A record of .n notes of 256 bytes, each signed, that is offered. */
+static struct id long_record(struct fix *x, unsigned n)
+{
+	const struct id record = fix_record(x, 0);
+	char text[257];
+
+	memset(text, 'x', 256);
+	text[256] = '\0';
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(fix_note(x, 0, &record, text), 0);
+	return record;
+}
+
+static void a_long_record_takes_few_rounds_and_hardly_more_bytes_than_its_changes(void **state)
+{
+	enum { N = 4000, CHANGE = 820, RUN = 192 * 1024 / CHANGE };
+	struct fix *x = fix_new(2);
+	struct id record;
+	struct spent s;
+
+	(void)state;
+	fix_introduce_all(x);
+	record = long_record(x, N);
+	s = spent_by(x, 1);
+	fix_hush(x);
+	assert_int_equal(fix_offer(x, 0, &record, 1), 0);
+	fix_wait(x, 2);
+	assert_int_equal(held(x, 1, &record), held(x, 0, &record));
+	/* Full runs but at the end of each GET's budget, with one signature each; a GET for
+	 * 1 MiB, two of them under way; bell, feed and acknowledgements. */
+	assert_in_range(x->frames, N / RUN, N / RUN + N * CHANGE / (1024 * 1024) + 24);
+	assert_in_range(x->bytes, N * (CHANGE - 20), N * (CHANGE + 8) + 16384);
+	s = since(x, 1, &s);
+	assert_in_range(s.crypto.verifies, N / RUN, N / RUN + 16);
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +336,8 @@ int main(void)
 		cmocka_unit_test(a_run_that_comes_costs_one_verification_however_long_it_is),
 		cmocka_unit_test(
 			a_change_of_a_run_is_opened_once_and_costs_a_known_number_of_hashes),
+		cmocka_unit_test(
+			a_long_record_takes_few_rounds_and_hardly_more_bytes_than_its_changes),
 		cmocka_unit_test(much_that_comes_is_stored_before_any_of_it_is_opened),
 	};
 
