@@ -98,6 +98,9 @@ uint64_t wall_ms(void);
 uint64_t clock_ms(void); /* monotonic */
 /* The first words of an answer on standard input are yes. */
 bool term_yes(const char *question);
+/* A line from standard input, without its end; nothing typed: .otherwise. False: there is none.
+ */
+bool term_line(const char *question, const char *otherwise, char *into, size_t room);
 
 /* progress.c: a bar on a terminal, a line every tenth elsewhere. Always on standard error. */
 struct progress {
@@ -236,9 +239,11 @@ void unit_parse(const char *text, struct unit_state *ret);
  * takes longer than 5 s. */
 int run_program(const char *const argv[], char *into, size_t room);
 void unit_ask(const char *unit, struct unit_state *ret);
-/* The unit that would serve this configuration: kithd.service, or NULL when another file or
- * socket is named on the command line. */
-const char *unit_name(const struct cli *c);
+/* The unit that serves this configuration, like unit_of(c, "kithd", "service"): kithd.service,
+ * kithd@north.service for /etc/kith/north.conf, or NULL when it is none of these or a socket is
+ * named. */
+const char *unit_of(struct cli *c, const char *stem, const char *kind);
+const char *unit_name(struct cli *c); /* of kithd */
 /* Says that kithd does not run, what its unit does and what starts it. CLI_ABSENT. */
 int unit_absent(struct cli *c, const char *socket);
 
@@ -258,6 +263,13 @@ struct rates rates_between(const json_t *before, const json_t *status, uint64_t 
 /* verb_peer.c: this region's card, as kithd has it, checked. */
 struct checked_card;
 MUST_USE int card_ask(struct cli *c, struct checked_card *ret, struct span *ret_bundle);
+MUST_USE int card_from_file(
+	struct cli *c, const char *path, struct checked_card *ret, struct span *ret_bundle);
+/* After a person has said that the fingerprint is right, or --yes. */
+MUST_USE int peer_add(
+	struct cli *c, struct checked_card *card, struct span bundle, json_t **ret);
+/* verb_init.c: region init, for the verb's one word; .quiet: what was made is not told. */
+MUST_USE int region_make(struct cli *c, bool quiet);
 
 /* file.c: files that appear whole or not at all. */
 /* At most .most bytes, into the arena. "-" is standard input. */
@@ -282,6 +294,7 @@ void crypto_drop(struct crypto **c);
 int verb_status(struct cli *c);
 int verb_top(struct cli *c);
 int verb_doctor(struct cli *c);
+int verb_setup(struct cli *c);
 int verb_upgrade(struct cli *c);
 int verb_explain(struct cli *c);
 int verb_follow(struct cli *c);

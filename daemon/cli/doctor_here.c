@@ -156,7 +156,7 @@ int check_groups(struct doctor *d)
 		"%s is in none of kith, kith-operator, kith-app, kith-admin", who);
 }
 
-static int check_unit(struct doctor *d, const char *unit, bool socket)
+static int check_unit(struct doctor *d, const char *unit)
 {
 	const char *const argv[] = { "systemctl", "show", "--no-pager", "-p",
 		"LoadState,ActiveState,SubState,Result,StateChangeTimestamp", unit, NULL };
@@ -175,8 +175,7 @@ static int check_unit(struct doctor *d, const char *unit, bool socket)
 	next = arena_text(&d->cli->arena,
 		strcmp(u.active, "failed") == 0
 			? "journalctl -u %s -n 20, mend it, then: systemctl restart %s"
-		: socket ? "systemctl enable --now %s"
-			 : "systemctl enable --now %s",
+			: "systemctl enable --now %s",
 		unit, unit);
 	return next ? report(d, HEALTH_FAIL, unit, next, "%s (%s%s%s) since %s", u.active,
 			      u.sub, *u.result ? ", result " : "", u.result, u.since)
@@ -186,20 +185,19 @@ static int check_unit(struct doctor *d, const char *unit, bool socket)
 int check_units(struct doctor *d)
 {
 	static const struct {
-		const char *unit;
-		bool socket;
+		const char *stem, *kind;
 	} units[] = {
-		{ "kithd.service", false },
-		{ "kithd-control.socket", true },
-		{ "kithd-link.socket", true },
-		{ "kith-link.service", false },
+		{ "kithd", "service" },
+		{ "kithd-control", "socket" },
+		{ "kithd-link", "socket" },
+		{ "kith-link", "service" },
 	};
 
 	if (!unit_name(d->cli))
 		return report(d, HEALTH_SKIPPED, NULL, NULL,
 			"--config or --socket is given: this may be no unit");
 	for (size_t i = 0; i < COUNT(units); i++) {
-		int rc = check_unit(d, units[i].unit, units[i].socket);
+		int rc = check_unit(d, unit_of(d->cli, units[i].stem, units[i].kind));
 
 		if (rc != 0)
 			return rc;

@@ -403,16 +403,17 @@ static int check_allowed(struct doctor *d, const char *list, const json_t *p, bo
 
 int check_filter(struct doctor *d)
 {
-	static const char *const argv[] = { "systemctl", "show", "--no-pager", "-p",
-		"IPAddressDeny", "--value", "kith-link.service", NULL };
-	static const char *const argv_allow[] = { "systemctl", "show", "--no-pager", "-p",
-		"IPAddressAllow", "--value", "kith-link.service", NULL };
+	const char *unit = unit_of(d->cli, "kith-link", "service");
+	const char *const argv[] = { "systemctl", "show", "--no-pager", "-p", "IPAddressDeny",
+		"--value", unit, NULL };
+	const char *const argv_allow[] = { "systemctl", "show", "--no-pager", "-p",
+		"IPAddressAllow", "--value", unit, NULL };
 	const json_t *peers = json_object_get(d->reply, "peers");
 	char deny[4096] = "", allow[4096] = "";
 	bool bad = false;
 	int rc = 0;
 
-	if (!unit_name(d->cli) || !d->reply)
+	if (!unit || !d->reply)
 		return report(d, HEALTH_SKIPPED, NULL, NULL,
 			"this may be no unit, or kithd does not answer");
 	if (d->world->run(d->world->ctx, argv, deny, sizeof(deny)) != 0 ||

@@ -184,3 +184,19 @@ bool term_yes(const char *question)
 
 	return strcmp(line, "y\n") == 0 || strcmp(line, "yes\n") == 0;
 }
+
+bool term_line(const char *question, const char *otherwise, char *into, size_t room)
+{
+	if (*otherwise)
+		(void)fprintf(stderr, "%s [%s] ", question, otherwise);
+	else
+		(void)fprintf(stderr, "%s ", question);
+	(void)fflush(stderr);
+	if (!fgets(into, (int)room, stdin))
+		return false;
+	into[strcspn(into, "\n")] = '\0';
+	if (!*into)
+		(void)snprintf(into, room, "%s", otherwise);
+
+	return true;
+}

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <kith/conf.h>
+
 #include "daemon/cli/cli.h"
 
 #define RUN_MS 5000
@@ -126,9 +128,28 @@ void unit_ask(const char *unit, struct unit_state *ret)
 		unit_parse(text, ret);
 }
 
-const char *unit_name(const struct cli *c)
+const char *unit_of(struct cli *c, const char *stem, const char *kind)
 {
-	return cli_has(c, OPT_CONFIG) || cli_has(c, OPT_SOCKET) ? NULL : "kithd.service";
+	static const char dir[] = "/etc/kith/", suffix[] = ".conf";
+	const char *file = c->given[OPT_CONFIG];
+	size_t len = file ? strlen(file) : 0;
+
+	if (cli_has(c, OPT_SOCKET) || cli_has(c, OPT_DIR))
+		return NULL;
+	if (!file || strcmp(file, CONF_PATH) == 0)
+		return arena_text(&c->arena, "%s.%s", stem, kind);
+	if (len <= strlen(dir) + strlen(suffix) || strncmp(file, dir, strlen(dir)) != 0 ||
+		strcmp(file + len - strlen(suffix), suffix) != 0 ||
+		strchr(file + strlen(dir), '/'))
+		return NULL;
+
+	return arena_text(&c->arena, "%s@%.*s.%s", stem,
+		(int)(len - strlen(dir) - strlen(suffix)), file + strlen(dir), kind);
+}
+
+const char *unit_name(struct cli *c)
+{
+	return unit_of(c, "kithd", "service");
 }
 
 int unit_absent(struct cli *c, const char *socket)
@@ -152,9 +173,10 @@ int unit_absent(struct cli *c, const char *socket)
 	return cli_say(CLI_ABSENT,
 		"kithd does not run: nobody listens on %s\n"
 		"  %s: %s (%s%s%s)%s%s\n"
-		"  next: %ssystemctl start kithd",
+		"  next: %ssystemctl start %s",
 		socket, unit, u.active, u.sub, *u.result ? ", result " : "", u.result,
 		*u.since ? " since " : "", u.since,
 		strcmp(u.active, "failed") == 0 ? "journalctl -u kithd -n 20 says why; then: "
-						: "");
+						: "",
+		unit);
 }

@@ -362,7 +362,7 @@ static int tell(const struct init *i)
 	return 0;
 }
 
-int verb_region_init(struct cli *c)
+int region_make(struct cli *c, bool quiet)
 {
 	struct init i CLEANUP(init_done) = { .cli = c };
 	mode_t before = umask(0077);
@@ -382,5 +382,10 @@ int verb_region_init(struct cli *c)
 	}
 	(void)umask(before);
 
-	return rc != 0 ? rc : tell(&i);
+	return rc != 0 || quiet ? rc : tell(&i);
+}
+
+int verb_region_init(struct cli *c)
+{
+	return region_make(c, false);
 }

@@ -193,7 +193,7 @@ static int confirm(struct cli *c, const struct checked_card *card)
 		fingerprint_text(&card->fingerprint, print));
 	for (size_t i = 0; i < card->card.n_endpoints; i++)
 		(void)fprintf(to, "   endpoint: %s\n", card->card.endpoints[i]);
-	if (c->n_endpoints > 0)
+	if (c->verb->number == VERB_PEER_ADD && c->n_endpoints > 0)
 		(void)fprintf(to, "  to dial: %s (instead)\n", c->endpoints[0]);
 	if (cli_has(c, OPT_YES) || cli_has(c, OPT_DRY_RUN))
 		return 0;
@@ -214,36 +214,53 @@ static int confirm(struct cli *c, const struct checked_card *card)
 	return 0;
 }
 
-int verb_peer_add(struct cli *c)
+int card_from_file(
+	struct cli *c, const char *path, struct checked_card *ret, struct span *ret_bundle)
 {
-	json_t *reply CLEANUP(json_drop) = NULL, *out CLEANUP(json_drop) = NULL;
-	struct ctl_request r = ask_request(c);
-	struct checked_card card;
 	struct why why = { "" };
 	struct span text;
-	int rc;
+	int rc = file_read(c, path, CARD_TEXT_MAX, &text);
 
-	if (c->n_endpoints > 1)
-		return cli_say(CLI_USAGE, "one --endpoint: the one to dial");
-	rc = file_read(c, c->words[0], CARD_TEXT_MAX, &text);
 	if (rc == 0)
-		rc = card_text_parse(text, &c->arena, &r.bundle, &why);
+		rc = card_text_parse(text, &c->arena, ret_bundle, &why);
 	if (rc != 0)
 		return rc < 0 || !why.text[0] ? rc
 					      : cli_say(CLI_FAILED,
 							"%s: %s\n  next: ask for the file that "
 							"kithctl region card made",
-							c->words[0], why.text);
-	rc = check(c, r.bundle, c->words[0], &card);
-	if (rc == 0)
-		rc = confirm(c, &card);
+							path, why.text);
+
+	return check(c, *ret_bundle, path, ret);
+}
+
+int peer_add(struct cli *c, struct checked_card *card, struct span bundle, json_t **ret)
+{
+	struct ctl_request r = ask_request(c);
+	int rc = confirm(c, card);
+
 	if (rc != 0)
 		return rc;
-
-	if (c->n_endpoints > 0)
+	r.verb = VERB_PEER_ADD;
+	r.bundle = bundle;
+	if (c->verb->number == VERB_PEER_ADD && c->n_endpoints > 0)
 		r.peer_endpoint = (struct span){ (const uint8_t *)c->endpoints[0],
 			strlen(c->endpoints[0]) };
-	rc = ask(c, &r, NULL, &reply);
+
+	return ask(c, &r, NULL, ret);
+}
+
+int verb_peer_add(struct cli *c)
+{
+	json_t *reply CLEANUP(json_drop) = NULL, *out CLEANUP(json_drop) = NULL;
+	struct checked_card card;
+	struct span bundle;
+	int rc;
+
+	if (c->n_endpoints > 1)
+		return cli_say(CLI_USAGE, "one --endpoint: the one to dial");
+	rc = card_from_file(c, c->words[0], &card, &bundle);
+	if (rc == 0)
+		rc = peer_add(c, &card, bundle, &reply);
 	if (rc != 0)
 		return rc;
 	if (c->json) {

@@ -25,6 +25,20 @@ const struct command verbs[] = {
 		"Until q or an interrupt. Where there is no terminal, one screen after the "
 		"other: one, or as many\nas --count says; with --json a line each.",
 		verb_top, O(INTERVAL) | O(SCREENS), 0, 0 },
+	{ 0, "setup", "[CARDFILE...]",
+		"from nothing to regions that see each other, step by step",
+		"Writes the configuration, makes the region, starts the units, prints the "
+		"card, "
+		"adds the cards of\nother regions and waits for the links. What is there "
+		"already "
+		"stays as it is: run it again and it\ngoes on. On a terminal it asks; "
+		"elsewhere "
+		"give --name, --endpoint and --yes. --dir DIR keeps\neverything below DIR, for "
+		"trying it without systemd.",
+		verb_setup,
+		O(NAME) | O(ENDPOINT) | O(ROOT_OUT) | O(OUT) | O(DIR) | O(WAIT) | O(YES) |
+			O(DRY_RUN),
+		0, 16 },
 	{ 0, "doctor", "[--peer PEER] [--backups DIR] [--drop-in]",
 		"find the usual faults, and the next command for each",
 		"Configuration, socket, groups, units, files, disk, clock, DNS, firewall, keys "

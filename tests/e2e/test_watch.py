@@ -24,6 +24,11 @@ import hostile
 import region as kith
 
 
+def text_of(path):
+    with open(path, encoding='utf-8') as f:
+        return f.read()
+
+
 class Base(unittest.TestCase):
     def setUp(self):
         self.f = kith.Federation()
@@ -401,6 +406,100 @@ class Upgrade(Base):
         got = north.run_ctl('upgrade')
         self.assertEqual(got.status, 2)
         self.assertIn('apt upgrade kith', got.err)
+
+
+class Setup(Base):
+    """A region is made by setup; what starts it is this test, as there is no systemd."""
+
+    def place(self, name):
+        r = self.f.region(name, init=False)
+        r.state = os.path.join(r.dir, 'state')
+        r.cards = os.path.join(self.f.dir, f'{name}.card')
+        return r
+
+    def args(self, r, *more):
+        return [kith.program('kithctl'), 'setup', '--dir', r.dir, '--out', r.cards, *more]
+
+    def setup_of(self, r, *more):
+        done = subprocess.run(self.args(r, '--name', r.name, '--endpoint', r.endpoint,
+                                        '--root-key-out', os.path.join(r.dir, 'root.key'),
+                                        '--yes', *more),
+                              text=True, capture_output=True, check=False, timeout=120)
+        return kith.Ctl(done.returncode, done.stdout, done.stderr)
+
+    def test_two_regions_come_from_nothing_to_a_live_link_and_again_changes_nothing(self):
+        north, south = self.place('north'), self.place('south')
+        for r in (north, south):
+            got = self.setup_of(r)
+            self.assertEqual(got.status, 1, got)
+            self.assertIn('next: kithd --config', got.err)
+            r.start()
+            got = self.setup_of(r)
+            self.assertEqual(got.status, 0, got)
+            self.assertIn('(already)', got.out)
+        self.assertEqual(self.setup_of(north, south.cards, '--wait', '0').status, 1)
+        got = self.setup_of(south, north.cards, '--wait', '30')
+        self.assertEqual(got.status, 0, got)
+        self.assertIn('every peer is live', got.out)
+        before = (north.status().commits, text_of(north.config))
+        got = self.setup_of(north, south.cards, '--wait', '30')
+        self.assertEqual(got.status, 0, got)
+        self.assertEqual(before[1], text_of(north.config))
+        steps = json.loads(self.setup_of(north, south.cards, '--json').out)
+        self.assertTrue(steps['complete'])
+        self.assertEqual([x['step'] for x in steps['steps'] if not x['already']], ['links'])
+
+    def test_a_dry_run_says_the_steps_and_makes_nothing(self):
+        north = self.place('north')
+        got = self.setup_of(north, '--dry-run')
+        self.assertEqual(got.status, 0, got)
+        self.assertEqual(re.findall(r'^(\w+) +\(would\)', got.out, re.M),
+                         ['configuration', 'region', 'start'])
+        self.assertEqual(os.listdir(north.dir), [])
+
+    def test_a_configuration_that_is_there_is_never_written_over(self):
+        north = self.place('north')
+        with open(north.config, 'w', encoding='utf-8') as f:
+            f.write(f'state_dir = "{north.state}"\nlisten = "tcp://127.0.0.1:1"\n'
+                    f'control_socket = "{north.control}"\nlink_socket = "{north.link_socket}"\n')
+        before = text_of(north.config)
+        got = self.setup_of(north)
+        self.assertIn('(already)', got.out)
+        self.assertEqual(text_of(north.config), before)
+        self.assertFalse(os.path.exists(north.config + '.d'))
+
+    def test_without_a_terminal_and_a_name_it_says_what_to_give(self):
+        north = self.place('north')
+        got = subprocess.run(self.args(north, '--yes'), text=True, capture_output=True,
+                             stdin=subprocess.DEVNULL, check=False)
+        self.assertEqual(got.returncode, 2)
+        self.assertIn('--name NAME', got.stderr)
+
+    def test_on_a_terminal_it_asks_and_leads_to_the_end(self):
+        north, south = self.place('north'), self.place('south')
+        self.setup_of(south)
+        south.start()
+        self.setup_of(south)
+        t = Terminal(self.args(north, '--wait', '1'), env={'NO_COLOR': '1'})
+        t.until('Where do other regions reach this one')
+        t.say(f'{north.endpoint}\n')
+        t.until('What is this region called')
+        t.say('north\n')
+        t.until('Where does the root key go')
+        t.say(f'{north.dir}/root.key\n')
+        t.until('Start the region in another terminal')
+        north.start()
+        t.until('The file with another region')
+        t.say(f'{self.f.dir}/mistyped.card\n')
+        t.until('cannot be read')
+        t.say(f'{south.cards}\n')
+        t.until('Does this match what the other region reads')
+        t.say('yes\n')
+        t.until('trust south')
+        t.say('\n')
+        t.until('south is not live yet: its people run kithctl peer add')
+        self.assertEqual(t.end(), 1)
+        self.assertTrue(os.path.exists(os.path.join(north.dir, 'root.key')))
 
 
 class Words(Base):
