@@ -60,6 +60,8 @@ static const struct slot worker_slots[] = {
 	SLOT(1, TEXT, 0, struct entry, worker.name),
 	SLOT(2, TEXT, 0, struct entry, worker.role),
 	SLOT(3, TEXT, 0, struct entry, worker.team),
+	SLOT(4, U64, 0, struct entry, worker.received_ms),
+	SLOT(5, U64, 0, struct entry, worker.complete_ms),
 };
 static SCHEMA(worker);
 

@@ -66,6 +66,9 @@ static const struct slot status_slots[] = {
 	UINT(26, struct ctl_status, forks),
 	UINT(27, struct ctl_status, requests_in),
 	UINT(28, struct ctl_status, requests_out),
+	UINT(30, struct ctl_status, moves_warning),
+	UINT(31, struct ctl_status, moves_alarm),
+	UINT(32, struct ctl_status, move_oldest_ms),
 	UINT(60, struct ctl_status, link_since_ms),
 	UINT(61, struct ctl_status, full_since_ms),
 	UINT(62, struct ctl_status, wants_since_ms),
@@ -178,6 +181,18 @@ static const struct slot move_slots[] = {
 	TEXT(11, struct ctl_move, worker),
 	UINT(12, struct ctl_move, term),
 	TEXT(13, struct ctl_move, code),
+	UINT(14, struct ctl_move, offered_ms),
+	UINT(15, struct ctl_move, received_ms),
+	UINT(16, struct ctl_move, complete_ms),
+	UINT(17, struct ctl_move, taken_up_ms),
+	UINT(18, struct ctl_move, settled_ms),
+	TEXT(19, struct ctl_move, late),
+	UINT(20, struct ctl_move, due_ms),
+	TEXT(21, struct ctl_move, text),
+	TEXT(22, struct ctl_move, next),
+	TEXT(23, struct ctl_move, offer),
+	TEXT(24, struct ctl_move, answer),
+	TEXT(25, struct ctl_move, release),
 };
 static SCHEMA(move);
 
@@ -279,6 +294,7 @@ static const struct slot reply_slots[] = {
 	SLOT_WHOLE(15, struct marked, has_seen, seen),
 	VIEWS(16, followed, followed),
 	SLOT(17, U64, 0, struct marked, r.through),
+	TEXT(24, struct marked, r.more),
 	SLOT(18, SUB, SLOT_POINTER, struct marked, r.verified, .sub = &verified_schema),
 	VIEWS(20, requests, asked),
 };

@@ -42,6 +42,9 @@ static const struct slot request_slots[] = {
 		.has = offsetof(struct ctl_request, has_from), .sub = &date_schema),
 	SLOT(26, SUB, SLOT_HAS, struct ctl_request, to,
 		.has = offsetof(struct ctl_request, has_to), .sub = &date_schema),
+	SLOT(28, BOOL, 0, struct ctl_request, again),
+	SLOT(29, U64, 0, struct ctl_request, since_ms),
+	SLOT(30, TEXT, 0, struct ctl_request, page),
 };
 /* As many parts as fit: an import is one request with thousands of cells. */
 static SCHEMA(request, .max_bytes = CONTROL_FRAME_MAX, .max_parts = CONTROL_FRAME_MAX / 2);

@@ -68,7 +68,7 @@ int ask_socket(struct cli *c, const char **ret)
 	return *ret ? 0 : err_new(-ENOMEM);
 }
 
-static int connect_to(struct cli *c)
+int ask_connect(struct cli *c)
 {
 	struct sigaction act = { .sa_handler = interrupt };
 	struct why why = { "" };
@@ -248,7 +248,7 @@ static int take_reply(struct cli *c, struct waiting *w, size_t n, const struct a
 		return lost("kithd answered what was not asked");
 	}
 
-	if (head.problem) {
+	if (head.problem && !(mine && how->refused)) {
 		if (mine)
 			progress_end(&mine->progress);
 		rc = how->quiet ? CLI_FAILED : say_problem(c, &head, tree);
@@ -289,7 +289,7 @@ int ask(struct cli *c, struct ctl_request *r, const struct ask *how, json_t **re
 	arena_init(&scratch, 0);
 	if (!tree)
 		return err_new(-ENOMEM);
-	rc = connect_to(c);
+	rc = ask_connect(c);
 	if (rc == 0)
 		rc = send_request(c, r, &scratch, &w.bytes);
 	w.id = r->id;
@@ -369,14 +369,14 @@ static int ask_next(struct cli *c, const struct ask_many *m, struct window *win,
 
 int ask_each(struct cli *c, const struct ask_many *m)
 {
-	static const struct ask quiet = { 0 };
+	const struct ask quiet = { .refused = m->refused };
 	struct arena scratch CLEANUP(arena_drop);
 	struct window win CLEANUP(window_drop) = { .n = 0 };
 	bool end = false;
 	int rc;
 
 	arena_init(&scratch, 0);
-	rc = connect_to(c);
+	rc = ask_connect(c);
 	while (rc == 0 && (!end || win.n > 0)) {
 		if (!end && window_open(&win)) {
 			rc = ask_next(c, m, &win, &scratch, &end);

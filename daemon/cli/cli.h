@@ -143,8 +143,9 @@ MUST_USE json_t *json_bytes(struct arena *a, struct span bytes); /* text, or {"b
 /* ask.c: requests and their replies. */
 struct ask {
 	void *ctx;
-	bool quiet;  /* what kithd refuses is not said: CLI_FAILED */
-	bool latest; /* follow: keep the latest of each list */
+	bool quiet;   /* what kithd refuses is not said: CLI_FAILED */
+	bool latest;  /* follow: keep the latest of each list */
+	bool refused; /* a problem is an answer like others, and not the end */
 	int (*piece)(void *ctx, struct span data); /* NULL: not wanted */
 	/* Each reply by itself; the tree then stays empty. NULL: not wanted */
 	int (*reply)(void *ctx, const json_t *reply);
@@ -167,12 +168,15 @@ void ask_close(struct cli *c);
 enum { ASK_END = 100 }; /* beside the exits */
 struct ask_many {
 	void *ctx;
+	bool refused; /* a problem is an answer like others, and not the end */
 	/* 0 and *ret (everything it points to in .a), ASK_END, < 0, or an exit. */
 	int (*next)(void *ctx, struct arena *a, struct ctl_request *ret);
 	/* One whole answer, in the order of the requests. Borrowed. */
 	int (*answered)(void *ctx, const json_t *reply);
 };
 MUST_USE int ask_each(struct cli *c, const struct ask_many *m);
+/* The connection, if there is none yet; else why not. */
+MUST_USE int ask_connect(struct cli *c);
 
 /* show.c: trees as tables and blocks. */
 enum form {
@@ -182,6 +186,7 @@ enum form {
 	FORM_SIZE,
 	FORM_WHEN,  /* "3 min ago" */
 	FORM_SINCE, /* "2026-11-21 14:02 (3 min)" */
+	FORM_TIME,  /* "2026-11-21 14:02:07" */
 	FORM_AGE,
 	FORM_FLAG,
 	FORM_LIST,
@@ -259,6 +264,14 @@ struct rates {
 extern const char *const rates_names[];
 extern const size_t n_rates;
 struct rates rates_between(const json_t *before, const json_t *status, uint64_t ms);
+/* tally.c: counts, digests and refusals of moves. */
+/* Adds "directions" and "refused" to .report. */
+MUST_USE int tally_add(struct cli *c, json_t *report, const json_t *moves);
+MUST_USE int tally_show(struct cli *c, const json_t *report);
+/* Adds "differences" and "agree": what stands otherwise in the report of the other region. */
+MUST_USE int tally_compare(json_t *report, const json_t *theirs);
+/* Overdue first, and what waits longest. */
+MUST_USE int moves_sort(struct cli *c, json_t *reply);
 
 /* verb_peer.c: this region's card, as kithd has it, checked. */
 struct checked_card;
@@ -327,3 +340,4 @@ int verb_move_refuse(struct cli *c);
 int verb_move_cancel(struct cli *c);
 int verb_move_list(struct cli *c);
 int verb_move_show(struct cli *c);
+int verb_move_report(struct cli *c);

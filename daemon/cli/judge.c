@@ -25,7 +25,6 @@
 #define BEHIND_NOTICED (15 * MINUTE)
 #define BEHIND_ALARM   DAY
 /* Nobody who was asked should wait longer than this over a weekend. */
-#define MOVE_NOTICED (3 * DAY)
 #define SKEW_NOTICED (10 * SECOND)
 #define DISK_LOW     (UINT64_C(1) << 30)
 
@@ -202,30 +201,32 @@ static void judge_peer(struct judging *j, const json_t *p)
 				"kithctl doctor says whether it is ours that is wrong" });
 }
 
-/* Which of those that wait is to be acted on here is said by "waits for". */
+/* What is late by the limits of kithd.conf; which of it is to be acted on here is said by
+ * "waits for". */
 static void judge_moves(struct judging *j)
 {
-	const json_t *moves = json_object_get(j->reply, "moves");
-	const json_t *oldest = NULL;
+	const json_t *moves = json_object_get(j->reply, "moves"), *oldest = NULL;
 	uint64_t late = 0;
+	bool alarm = false;
 
 	for (size_t i = 0; i < json_array_size(moves); i++) {
 		const json_t *m = json_array_get(moves, i);
 
-		if (!*json_text(m, "waits_for") ||
-			ago(j, json_number(m, "since_ms")) <= MOVE_NOTICED)
+		if (!*json_text(m, "late"))
 			continue;
 		late++;
+		alarm |= strcmp(json_text(m, "late"), "alarm") == 0;
 		if (!oldest || json_number(m, "since_ms") < json_number(oldest, "since_ms"))
 			oldest = m;
 	}
 	if (late > 0)
-		find(j, (struct finding){ GRAVE_ATTENTION, "moves-late", NULL,
-				json_number(oldest, "since_ms"),
+		find(j, (struct finding){ alarm ? GRAVE_ALARM : GRAVE_ATTENTION, "moves-late",
+				NULL, json_number(oldest, "since_ms"),
 				arena_text(j->a,
-					"%" PRIu64 " move%s wait%s for more than three days, "
-					"the oldest for: %s",
+					"%" PRIu64 " move%s wait%s longer than %s allows, the "
+					"oldest for: %s",
 					late, late == 1 ? "" : "s", late == 1 ? "s" : "",
+					alarm ? "move_alarm" : "move_warn",
 					json_text(oldest, "waits_for")),
 				"kithctl move list" });
 }

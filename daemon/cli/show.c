@@ -36,7 +36,7 @@ static const struct {
 	{ "superseded", PAST }, { "withdrawn", PAST }, { "apart", PAST }, { "absent", BAD },
 	{ "down", BAD }, { "declined", BAD }, { "ok", GOOD }, { "attention", WAITS },
 	{ "warn", WAITS }, { "alarm", BAD }, { "fail", BAD }, { "skipped", PAST },
-	{ "conflict", BAD }, { "disk", BAD }, /* disk full */
+	{ "warning", WAITS }, { "conflict", BAD }, { "disk", BAD }, /* disk full */
 };
 
 /* By the first word. */
@@ -63,6 +63,8 @@ static char *number_text(struct arena *a, uint64_t v, enum form form)
 
 	if (form == FORM_SIZE)
 		return arena_text(a, "%s", size_text(v, text));
+	if (form == FORM_TIME)
+		return arena_text(a, "%s", v == 0 ? "" : date_text(v, date));
 	if (form == FORM_AGE)
 		return v == 0 ? arena_text(a, "-") : arena_text(a, "%s", age_text(v, text));
 	if (form != FORM_WHEN && form != FORM_SINCE)

@@ -332,7 +332,9 @@ static int verdict(const struct import *im)
 
 static int send_all(struct import *im)
 {
-	const struct ask_many many = { im, import_next, import_answered };
+	const struct ask_many many = {
+		.ctx = im, .next = import_next, .answered = import_answered
+	};
 	int rc;
 
 	for (size_t i = 0; i < im->ret.n_children; i++)

@@ -67,17 +67,20 @@ static struct ctl_request move_request(struct cli *c)
 }
 
 static const struct column cols[] = {
+	{ "late", "LATE", FORM_TEXT, WHOLE, true },
+	{ "since_ms", "SINCE", FORM_WHEN, WHOLE, false },
 	{ "record", "RECORD", FORM_ID, WHOLE, false },
 	{ "alias", "ALIAS", FORM_TEXT, CUT, false },
 	{ "from", "FROM", FORM_TEXT, WHOLE, false },
 	{ "to", "TO", FORM_TEXT, WHOLE, false },
 	{ "state", "STATE", FORM_TEXT, WHOLE, true },
-	{ "reason", "REASON", FORM_TEXT, WHOLE, false },
 	{ "held", "HELD", FORM_NUMBER, WHOLE, false },
 	{ "of", "OF", FORM_NUMBER, WHOLE, false },
-	{ "since_ms", "SINCE", FORM_WHEN, WHOLE, false },
 	{ "waits_for", "WAITS FOR", FORM_TEXT, WRAP, false },
-	{ "worker", "WORKER", FORM_TEXT, CUT, false },
+	{ "received_ms", "RECEIVED", FORM_TIME, WHOLE, false },
+	{ "complete_ms", "COMPLETE", FORM_TIME, WHOLE, false },
+	{ "taken_up_ms", "TAKEN UP", FORM_TIME, WHOLE, false },
+	{ "worker", "BY", FORM_TEXT, CUT, false },
 };
 
 /* One that changes something: say what was done, and how the move stands. */
@@ -150,12 +153,57 @@ int verb_move_withdraw(struct cli *c)
 	return change(c, &r, arena_text(&c->arena, "withdrew the offer of %s", c->words[0]));
 }
 
+static int lateness(const json_t *move)
+{
+	const char *late = json_text(move, "late");
+
+	return strcmp(late, "alarm") == 0 ? 2 : strcmp(late, "warning") == 0;
+}
+
+/* Overdue first, and what waits longest. */
+static int by_lateness(const void *a, const void *b)
+{
+	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+	uint64_t since_x = json_number(x, "since_ms"), since_y = json_number(y, "since_ms");
+	int late = lateness(y) - lateness(x);
+
+	if (late != 0)
+		return late;
+	return since_x < since_y ? -1 : since_x > since_y;
+}
+
+int moves_sort(struct cli *c, json_t *reply)
+{
+	const json_t *list = json_object_get(reply, "moves");
+	size_t n = json_array_size(list);
+	json_t **v = arena_array(&c->arena, n + 1, sizeof(json_t *));
+	json_t *sorted = json_array();
+	int rc = 0;
+
+	if (!v || !sorted) {
+		json_decref(sorted);
+		return err_new(-ENOMEM);
+	}
+	for (size_t i = 0; i < n; i++)
+		v[i] = json_array_get(list, i);
+	qsort(v, n, sizeof(json_t *), by_lateness);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = json_array_append(sorted, v[i]);
+	if (rc != 0 || json_object_set_new(reply, "moves", sorted) != 0)
+		return err_new(-ENOMEM);
+	(void)json_object_del(reply, "more");
+
+	return 0;
+}
+
 int verb_move_list(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);
 	json_t *reply CLEANUP(json_drop) = NULL;
 	int rc = ask(c, &r, NULL, &reply);
 
+	if (rc == 0)
+		rc = moves_sort(c, reply);
 	if (rc != 0)
 		return rc;
 	if (c->json)
@@ -186,12 +234,20 @@ int verb_move_show(struct cli *c)
 		{ "to", "to", FORM_TEXT, WHOLE, false },
 		{ "state", "state", FORM_TEXT, WHOLE, true },
 		{ "reason", "reason", FORM_TEXT, WHOLE, false },
-		{ "code", "code", FORM_TEXT, WHOLE, false },
+		{ "code", "refused", FORM_TEXT, WHOLE, true },
+		{ "text", "words", FORM_TEXT, WHOLE, false },
+		{ "next", "next", FORM_TEXT, WHOLE, false },
 		{ "held", "held", FORM_NUMBER, WHOLE, false },
 		{ "of", "of", FORM_NUMBER, WHOLE, false },
-		{ "since_ms", "since", FORM_WHEN, WHOLE, false },
 		{ "waits_for", "waits for", FORM_TEXT, WHOLE, false },
-		{ "worker", "worker", FORM_TEXT, WHOLE, false },
+		{ "since_ms", "since", FORM_WHEN, WHOLE, false },
+		{ "late", "late", FORM_TEXT, WHOLE, true },
+		{ "offered_ms", "offered", FORM_TIME, WHOLE, false },
+		{ "received_ms", "received", FORM_TIME, WHOLE, false },
+		{ "complete_ms", "complete", FORM_TIME, WHOLE, false },
+		{ "taken_up_ms", "taken up", FORM_TIME, WHOLE, false },
+		{ "worker", "by", FORM_TEXT, WHOLE, false },
+		{ "settled_ms", "settled", FORM_TIME, WHOLE, false },
 	};
 	struct ctl_request r = move_request(c);
 	json_t *reply CLEANUP(json_drop) = NULL;

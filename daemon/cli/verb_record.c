@@ -384,7 +384,9 @@ static int count_lines(struct append *w)
 
 static int append_file(struct cli *c, struct append *w)
 {
-	const struct ask_many many = { w, append_next, append_answered };
+	const struct ask_many many = {
+		.ctx = w, .next = append_next, .answered = append_answered
+	};
 	int rc = file_read(c, c->given[OPT_NOTES], NOTES_MAX, &w->left);
 
 	if (rc == 0)

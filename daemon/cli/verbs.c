@@ -153,6 +153,14 @@ const struct command verbs[] = {
 	{ VERB_MOVE_CANCEL, "move cancel", "REQUEST",
 		"take a request back, or put one away that was answered", NULL,
 		verb_move_cancel, O(DRY_RUN), 1, 1 },
+	{ VERB_MOVE_REPORT, "move report", "--peer PEER [--since DATE] [--compare FILE]",
+		"every move with a region: how it went, and what both must agree on",
+		"Counts and digests for each direction. The other region's report, written "
+		"with "
+		"--json, must have\nthe same: --compare says which moves differ, and exits "
+		"with 1 "
+		"when any does.",
+		verb_move_report, O(PEER) | O(SINCE) | O(COMPARE), 0, 0 },
 	{ VERB_CIRCLE, "circle", "RECORD", "the regions that may hold a record", NULL,
 		verb_circle, 0, 1, 1 },
 	{ VERB_CERTIFICATE, "custody prove", "RECORD [--from DATE] [--to DATE] [--out FILE]",

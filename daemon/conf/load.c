@@ -71,6 +71,10 @@ static int finish(struct conf *c)
 		c->quota_peer = (uint64_t)16 << 30;
 	if (c->log_level == 0)
 		c->log_level = LOG_LEVEL_INFO;
+	if (c->move_warn == 0)
+		c->move_warn = 1;
+	if (c->move_alarm == 0)
+		c->move_alarm = 5;
 	r = fall_back(&c->state_dir, "", "/var/lib/kith");
 	if (r == 0)
 		r = fall_back(&c->store, c->state_dir, "/store");

@@ -18,6 +18,7 @@
 	     */
 #define PATH_LEN_MAX 3000
 #define ENDPOINT_MAX 128
+#define DAYS_MAX     250 /* CARE_WORKDAYS_MAX: a year */
 #define MIB          ((uint64_t)1 << 20)
 #define MAP_MIN      MIB
 #define MAP_MAX      ((uint64_t)16 << 40)
@@ -176,6 +177,56 @@ static bool level_same(const struct conf *a, const struct conf *b)
 	return a->log_level == b->log_level;
 }
 
+/* ---- Limits of moves ---- */
+
+static bool days_parse(const char *text, unsigned *ret)
+{
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text + digits;
+	unsigned long n;
+
+	if (strcmp(text, "never") == 0) {
+		*ret = CONF_NEVER;
+		return true;
+	}
+	if (digits == 0 || digits > 3)
+		return false;
+	n = strtoul(text, NULL, 10);
+	if (n < 1 || n > DAYS_MAX)
+		return false;
+	*ret = (unsigned)n;
+	return *unit == '\0' || strcmp(unit, " working day") == 0 ||
+	       strcmp(unit, " working days") == 0;
+}
+
+static bool days_good(const char *text, const char **ret_hint)
+{
+	unsigned n;
+
+	*ret_hint = "give \"1 working day\", up to \"250 working days\" (in quotes), or never";
+	return days_parse(text, &n);
+}
+
+static void warn_take(struct conf *c, const char *text)
+{
+	(void)days_parse(text, &c->move_warn);
+}
+
+static bool warn_same(const struct conf *a, const struct conf *b)
+{
+	return a->move_warn == b->move_warn;
+}
+
+static void alarm_take(struct conf *c, const char *text)
+{
+	(void)days_parse(text, &c->move_alarm);
+}
+
+static bool alarm_same(const struct conf *a, const struct conf *b)
+{
+	return a->move_alarm == b->move_alarm;
+}
+
 const struct option options[] = {
 	{ "state_dir", path_good, TEXT(state_dir) },
 	{ "store", path_good, TEXT(store) },
@@ -188,6 +239,8 @@ const struct option options[] = {
 	{ "map_size", map_good, .take = map_take, .same = map_same },
 	{ "quota_record", map_good, .take = quota_record_take, .same = quota_record_same },
 	{ "quota_peer", map_good, .take = quota_peer_take, .same = quota_peer_same },
+	{ "move_warn", days_good, .take = warn_take, .same = warn_same },
+	{ "move_alarm", days_good, .take = alarm_take, .same = alarm_same },
 	{ "log_level", level_good, .take = level_take, .same = level_same },
 };
 const size_t options_n = COUNT(options);

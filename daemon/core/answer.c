@@ -329,6 +329,11 @@ int sync_get(struct step *s, struct peer *p, const struct message *m)
 		return err_up(r);
 	if (r == ROW_NONE) /* (P7.9) */
 		return peer_send(s, p, &none);
+	if (s->node->unreceived) {
+		r = handover_asked(s, p, m);
+		if (r)
+			return err_up(r);
+	}
 	r = node_affairs(s, &m->get.record, &an.affairs);
 	if (r)
 		return err_up(r);

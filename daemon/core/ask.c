@@ -41,6 +41,7 @@ static int (*const handlers[])(struct ask *) = {
 	[VERB_MOVE_REFUSE] = ask_move_refuse,
 	[VERB_MOVE_CANCEL] = ask_move_cancel,
 	[VERB_CERTIFICATE] = ask_certificate,
+	[VERB_MOVE_REPORT] = ask_move_report,
 };
 
 int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r)
@@ -341,6 +342,7 @@ int ask_status(struct ask *a)
 	const struct host_figures *f = s->event->figures;
 	const struct crypto_counts *c = crypto_counts(s->crypto);
 	struct ctl_status *st = arena_alloc(s->arena, sizeof(*st));
+	struct waiting waiting;
 	struct counts counts;
 	int r = node_counts(s, 0, 0, &counts);
 
@@ -381,9 +383,13 @@ int ask_status(struct ask *a)
 	r = add_up_peers(s, st);
 	if (r)
 		return err_up(r);
-	r = moves_waiting(s, &st->moves_waiting);
+	r = handover_count(s, &waiting);
 	if (!r)
 		r = requests_waiting(s, &st->requests_in, &st->requests_out);
+	st->moves_waiting = waiting.moves;
+	st->moves_warning = waiting.warned;
+	st->moves_alarm = waiting.alarmed;
+	st->move_oldest_ms = waiting.oldest_ms;
 	a->reply.status = st;
 	return r ? err_up(r) : 0;
 }

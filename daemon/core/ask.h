@@ -76,6 +76,7 @@ MUST_USE int ask_move_requests(struct ask *a);
 MUST_USE int ask_move_refuse(struct ask *a);
 MUST_USE int ask_move_cancel(struct ask *a);
 MUST_USE int ask_certificate(struct ask *a);
+MUST_USE int ask_move_report(struct ask *a);
 
 /* Parts that several views share. */
 MUST_USE int view_circle(struct ask *a, const struct id *record, const struct affairs *f);
@@ -83,5 +84,11 @@ MUST_USE int view_custody(struct ask *a, const struct id *record, const struct a
 const char *view_worker(struct step *s, const struct id *record, const struct held *accept);
 MUST_USE int view_seen(struct ask *a, const struct affairs *f);
 MUST_USE int view_record(struct step *s, const struct id *record, struct ctl_record *ret);
+/* Any move of a record; view_move: its newest. */
+MUST_USE int view_offer(struct step *s, const struct id *record, const struct affairs *f,
+	const struct offer *o, struct ctl_move *ret);
+void view_bare(struct ctl_move *m);
+/* A place among those who follow: one record, or with NULL every move. */
+MUST_USE int follower_begin(struct ask *a, const struct id *record, struct follower **ret);
 MUST_USE int view_move(
 	struct step *s, const struct id *record, const struct affairs *f, struct ctl_move *ret);

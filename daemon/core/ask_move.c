@@ -24,17 +24,24 @@ static const char *reason_name(uint32_t code)
 	}
 }
 
-static const char *decline_name(uint32_t code)
-{
-	switch (code) {
-#define DECLINE(number, name, rule, cause, next)                                               \
-	case number:                                                                           \
-		return name;
+static const struct decline {
+	uint32_t number;
+	const char *name, *next;
+} declines[] = {
+#define DECLINE(number, name, rule, cause, next) { number, name, next },
 #include <kith/reasons.def>
 #undef DECLINE
-	default:
-		return NULL;
-	}
+};
+
+static const struct decline *decline_of(uint32_t code)
+{
+	static const struct decline later = { 0, "a-code-of-a-later-kith",
+		"compare versions: that region may run a newer kith" };
+
+	for (size_t i = 0; i < COUNT(declines); i++)
+		if (declines[i].number == code)
+			return &declines[i];
+	return &later;
 }
 
 /* Verbs -------------------------------------------------------------------------------------
@@ -87,7 +94,7 @@ int ask_move_decline(struct ask *a)
 
 	if (r)
 		return r;
-	if (!decline_name(a->q.code) || a->q.code == MOVE_CODE_WITHDRAWN)
+	if (!decline_of(a->q.code)->number || a->q.code == MOVE_CODE_WITHDRAWN)
 		return ask_problem(
 			a, PROBLEM_ARGUMENT, "%u is not a code for a refusal", a->q.code);
 	r = move_decline(a->s, &record, a->q.code, &a->q, &ref);
@@ -162,45 +169,110 @@ static const char *waits_for(struct step *s, const struct offer *o, const char *
 	return NULL;
 }
 
-int view_move(
-	struct step *s, const struct id *record, const struct affairs *f, struct ctl_move *ret)
+/* What is only in the account of the newest move, and what it waits for. */
+static int view_newest(struct step *s, const struct id *record, const struct affairs *f,
+	const struct offer *o, struct ctl_move *ret)
 {
-	const struct offer *o = f->n_offers ? &f->offers[f->n_offers - 1] : NULL;
+	static const char *const late[] = { NULL, "warning", "alarm" };
 	struct record_row row;
+	struct move_row m;
 	struct progress p;
-	struct summary y;
-	int r;
+	int r = record_get(s->view, record, &row);
 
-	*ret = (struct ctl_move){ .record = text_of_id(s->arena, record) };
-	if (!o)
-		return 0;
-	r = record_get(s->view, record, &row);
 	if (!r)
 		r = record_progress(s, record, f, &p);
 	if (r)
 		return err_odd(r);
-	r = summary_get(s, record, &y);
+	r = move_row_get(s->view, record, &m);
 	if (r < 0)
 		return err_up(r);
-	if (r == 0 && y.alias[0])
-		ret->alias = arena_text(s->arena, "%s", y.alias);
-	ret->from = text_of_region(s, &o->from);
-	ret->to = text_of_region(s, &o->offer->control.to);
 	ret->state = state_of(s, o, &p, &row);
-	ret->reason = reason_name(o->offer->control.code);
 	ret->waits_for = waits_for(s, o, ret->to, ret->from, &row);
 	ret->held = p.held;
 	ret->of = p.of;
-	ret->since_ms = row.since_ms;
-	ret->term = o->term;
-	ret->worker = view_worker(s, record, o->accept);
-	if (o->decline)
-		ret->code = decline_name(o->decline->control.code);
+	ret->since_ms = r == 0 ? m.since_ms : row.since_ms;
+	ret->received_ms = m.received_ms;
+	ret->complete_ms = m.complete_ms;
+	if (r == 0 && m.phase != MOVE_SETTLED)
+		ret->late = late[handover_late(s, &m, &ret->due_ms)];
+	return 0;
+}
+
+static const char *text_of_change(struct step *s, const struct held *h)
+{
+	char hex[HASH_TEXT_LEN];
+
+	return h ? arena_text(s->arena, "%s", hex_text(h->ref.change.b, HASH_LEN, hex)) : NULL;
+}
+
+/* What was sealed to go with the answer, or with the offer. */
+static int view_words(
+	struct step *s, const struct id *record, const struct offer *o, struct ctl_move *ret)
+{
+	const struct held *h = o->accept ? o->accept : o->decline ? o->decline : o->offer;
+	struct body b;
+	int r = handover_words(s, record, h, &b);
+
+	if (r)
+		return r < 0 ? err_up(r) : 0;
+	for (size_t i = 0; i < b.n_entries; i++) {
+		const struct entry *e = &b.entries[i];
+
+		if (!e->has_worker) {
+			ret->text = text_of_span(s->arena, e->text);
+			continue;
+		}
+		ret->worker = text_of_span(s->arena, e->worker.name);
+		if (!ret->received_ms)
+			ret->received_ms = e->worker.received_ms;
+		if (!ret->complete_ms)
+			ret->complete_ms = e->worker.complete_ms;
+	}
+	return 0;
+}
+
+int view_offer(struct step *s, const struct id *record, const struct affairs *f,
+	const struct offer *o, struct ctl_move *ret)
+{
+	static const struct progress none;
+	static const struct record_row nothing;
+	struct summary y;
+	int r = summary_get(s, record, &y);
+
+	if (r < 0)
+		return err_up(r);
+	*ret = (struct ctl_move){ .record = text_of_id(s->arena, record),
+		.alias = r == 0 && y.alias[0] ? arena_text(s->arena, "%s", y.alias) : NULL,
+		.from = text_of_region(s, &o->from),
+		.to = text_of_region(s, &o->offer->control.to),
+		.state = state_of(s, o, &none, &nothing),
+		.reason = reason_name(o->offer->control.code),
+		.term = o->term,
+		.offer = text_of_change(s, o->offer),
+		.answer = text_of_change(s, o->accept ? o->accept : o->decline),
+		.release = text_of_change(s, o->release),
+		.offered_ms = handover_said(o->offer),
+		.taken_up_ms = handover_said(o->accept),
+		.settled_ms = handover_settled(o) };
+	if (o->decline) {
+		ret->code = decline_of(o->decline->control.code)->name;
+		ret->next = decline_of(o->decline->control.code)->next;
+	}
+	r = o == &f->offers[f->n_offers - 1] ? view_newest(s, record, f, o, ret) : 0;
+	return r ? err_up(r) : view_words(s, record, o, ret);
+}
+
+int view_move(
+	struct step *s, const struct id *record, const struct affairs *f, struct ctl_move *ret)
+{
+	if (f->n_offers)
+		return view_offer(s, record, f, &f->offers[f->n_offers - 1], ret);
+	*ret = (struct ctl_move){ .record = text_of_id(s->arena, record) };
 	return 0;
 }
 
 /* What an operator is shown of a move: how it stands, and nothing of what it is about. */
-static void without_contents(struct ctl_move *m)
+void view_bare(struct ctl_move *m)
 {
 	*m = (struct ctl_move){ .record = m->record,
 		.from = m->from,
@@ -210,59 +282,17 @@ static void without_contents(struct ctl_move *m)
 		.held = m->held,
 		.of = m->of,
 		.since_ms = m->since_ms,
-		.term = m->term };
-}
-
-int moves_waiting(struct step *s, uint64_t *ret)
-{
-	struct scan scan;
-	int r;
-
-	*ret = 0;
-	scan_init(&scan, TABLE_RECORD, (struct span){ 0 });
-	while ((r = scan_next(&scan, s->view)) == 0) {
-		struct record_row row;
-
-		if (!record_row_read(scan.value, &row))
-			return err_new(-EUCLEAN);
-		*ret += row.offer_open;
-	}
-	return r < 0 ? err_up(r) : 0;
-}
-
-int ask_move_list(struct ask *a)
-{
-	struct step *s = a->s;
-	struct scan scan;
-	size_t room = 0;
-	int r;
-
-	scan_init(&scan, TABLE_RECORD, (struct span){ 0 });
-	while ((r = scan_next(&scan, s->view)) == 0) {
-		const struct affairs *f;
-		struct record_row row;
-		struct ctl_move *grown;
-		struct id record;
-
-		if (!record_row_read(scan.value, &row))
-			return err_new(-EUCLEAN);
-		if (!row.offer_open)
-			continue;
-		grown = arena_grow(
-			s->arena, a->reply.moves, a->reply.n_moves, &room, sizeof(*grown));
-		if (!grown)
-			return err_new(-ENOMEM);
-		a->reply.moves = grown;
-		memcpy(record.b, scan.key, ID_LEN);
-		r = node_affairs(s, &record, &f);
-		if (!r)
-			r = view_move(s, &record, f, &grown[a->reply.n_moves++]);
-		if (r)
-			return err_up(r);
-	}
-	for (size_t i = 0; i < a->reply.n_moves && !ask_sees_contents(a); i++)
-		without_contents(&a->reply.moves[i]);
-	return r < 0 ? err_up(r) : 0;
+		.term = m->term,
+		.offered_ms = m->offered_ms,
+		.received_ms = m->received_ms,
+		.complete_ms = m->complete_ms,
+		.taken_up_ms = m->taken_up_ms,
+		.settled_ms = m->settled_ms,
+		.due_ms = m->due_ms,
+		.late = m->late,
+		.offer = m->offer,
+		.answer = m->answer,
+		.release = m->release };
 }
 
 /* Followers ---------------------------------------------------------------------------------
@@ -293,7 +323,7 @@ int follower_tell(struct step *s, struct follower *f)
 		return err_up(r);
 	state = a->n_offers ? (uint32_t)a->offers[a->n_offers - 1].state : UINT32_MAX;
 	if (f->bare)
-		without_contents(&move);
+		view_bare(&move);
 	if (move.state && strcmp(move.state, "complete") == 0)
 		state |= 256;
 	if (f->told && f->told_held == p.held && f->told_state == state && !settled(a))
@@ -316,7 +346,7 @@ int follower_tell(struct step *s, struct follower *f)
 	return ask_reply(s, f->client, &reply);
 }
 
-static int follow(struct ask *a, const struct id *record)
+int follower_begin(struct ask *a, const struct id *record, struct follower **ret)
 {
 	struct node *n = a->s->node;
 
@@ -326,14 +356,25 @@ static int follow(struct ask *a, const struct id *record)
 		if (f->busy)
 			continue;
 		*f = (struct follower){ .busy = true,
+			.all = !record,
 			.client = a->s->event->client,
 			.request = a->q.id,
-			.bare = !ask_sees_contents(a),
-			.record = *record };
+			.bare = !ask_sees_contents(a) };
+		if (record)
+			f->record = *record;
 		a->open = true;
-		return follower_tell(a->s, f);
+		*ret = f;
+		return 0;
 	}
 	return ask_problem(a, PROBLEM_BUSY, "%d clients follow moves already", FOLLOWERS_MAX);
+}
+
+static int follow(struct ask *a, const struct id *record)
+{
+	struct follower *f;
+	int r = follower_begin(a, record, &f);
+
+	return r ? r : follower_tell(a->s, f);
 }
 
 int ask_move_show(struct ask *a)
@@ -364,7 +405,7 @@ int ask_move_show(struct ask *a)
 		return ask_problem(a, PROBLEM_OFFER_NONE, "this record was never offered");
 	r = view_move(a->s, &record, f, move);
 	if (!r && !ask_sees_contents(a))
-		without_contents(move);
+		view_bare(move);
 	a->reply.moves = move;
 	a->reply.n_moves = 1;
 	return r ? err_up(r) : 0;

@@ -100,8 +100,8 @@ int feed_oldest(struct step *s, const struct id *peer, uint64_t *ret_unsent, uin
 
 /* Serving ---------------------------------------------------------------------------------- */
 
-/* Delete the entries up to .n, which the peer has. */
-static int trim(struct step *s, struct peer *p, uint64_t n)
+/* Delete the entries up to .n, which the peer has, or is told anew of. */
+static int trim(struct step *s, struct peer *p, uint64_t n, bool acknowledged)
 {
 	struct scan scan;
 	int r;
@@ -117,6 +117,8 @@ static int trim(struct step *s, struct peer *p, uint64_t n)
 		if (at > n)
 			break;
 		r = row_del(s->view, TABLE_FEED, (struct span){ scan.key, scan.key_len });
+		if (!r && acknowledged && s->node->unreceived)
+			r = handover_received(s, p, &row);
 		if (r)
 			return err_up(r);
 	}
@@ -145,7 +147,7 @@ static int begin_anew(struct step *s, struct peer *p)
 	}
 	p->anew_due = s->event->now + ANEW_PAUSE;
 	p->anew_from = m.reconcile.from;
-	r = trim(s, p, p->row.feed_next - 1);
+	r = trim(s, p, p->row.feed_next - 1, false);
 	if (r)
 		return err_up(r);
 	scan_init(&scan, TABLE_SHARE, SPAN_OF(p->region));
@@ -183,7 +185,7 @@ int feed_asked(struct step *s, struct peer *p, const struct message *m)
 	}
 	p->reconciling = false;
 	if (after > p->row.feed_acked) {
-		r = trim(s, p, after);
+		r = trim(s, p, after, true);
 		if (r)
 			return err_up(r);
 	}

@@ -149,6 +149,7 @@ struct peer {
 /* Somebody local who waits for a record to get somewhere. */
 struct follower {
 	bool busy;
+	bool all; /* of every move, for ever; else of .record */
 	uint64_t client;
 	uint32_t request;
 	struct id record;
@@ -235,6 +236,12 @@ struct node {
 	uint64_t bytes_in, bytes_out;          /* of frames of peers */
 	bool stopped;                          /* a chain of ours is proved forked */
 	bool unparking;                        /* there may be room again for what is parked */
+	/* Moves that wait: when the next limit is passed, by either clock, and how many offers
+	 * of ours the region that is asked has not acknowledged. */
+	uint64_t limits_at;
+	msec limits_due;
+	struct move_limits limits;
+	size_t unreceived;
 	bool disk_full, disk_out; /* as the host's last figures say; out: for custody, too */
 
 	/* Records that this step touched: settled and told once, at its end. */
@@ -550,7 +557,34 @@ MUST_USE int move_decline(struct step *s, const struct id *record, uint32_t code
 void move_control(
 	struct step *s, const struct affairs *a, enum control_kind kind, struct control *ret);
 
-MUST_USE int moves_waiting(struct step *s, uint64_t *ret);
+/* handover.c: the account of each move -------------------------------------------------------
+ */
+/* After control changes or more of the record came: phase and times. */
+MUST_USE int handover_settle(struct step *s, const struct id *record, const struct affairs *a,
+	const struct record_row *row);
+/* A peer has durably what stood in its feed. */
+MUST_USE int handover_received(
+	struct step *s, const struct peer *p, const struct feed_row *row);
+/* It asks for the record, which it does from a want that is durable there. */
+MUST_USE int handover_asked(struct step *s, const struct peer *p, const struct message *m);
+/* At the end of a step: tell of what has waited too long, once each. */
+MUST_USE int handover_limits(struct step *s);
+/* How many of the limits a wait has passed, and when it passes the next (0: none follows). */
+unsigned handover_late(const struct step *s, const struct move_row *row, uint64_t *ret_next);
+/* When a control change was made, by its author's clock; 0: there is none. */
+uint64_t handover_said(const struct held *h);
+/* When an Offer was settled; 0: it is not. */
+uint64_t handover_settled(const struct offer *o);
+struct waiting {
+	uint64_t moves, warned, alarmed, oldest_ms; /* the age of the oldest */
+};
+MUST_USE int handover_count(struct step *s, struct waiting *ret);
+/* The sealed entries that a control change refers to; ROW_NONE: not held, or they do not open.
+ */
+MUST_USE int handover_words(
+	struct step *s, const struct id *record, const struct held *h, struct body *ret);
+/* Tell those who follow all moves. */
+MUST_USE int followers_tell_all(struct step *s, const struct id *record);
 
 /* summary.c: one sealed row a record, for lists
  * -------------------------------------------------- */

@@ -96,6 +96,31 @@ static int admit(
 	return r ? err_odd(r) : 0;
 }
 
+/* We released it to that region, which is its custodian since: nothing is left to be done. */
+static bool moved_to(
+	const struct step *s, const struct affairs *a, const struct id *to, struct ref *ret)
+{
+	const struct offer *o = a->n_offers ? &a->offers[a->n_offers - 1] : NULL;
+
+	if (!o || o->state != OFFER_RELEASED || !id_equal(&o->from, &s->node->region) ||
+		!id_equal(&o->offer->control.to, to) || !id_equal(&a->custodian, to))
+		return false;
+	*ret = o->offer->ref;
+	return true;
+}
+
+/* Our Accept of the newest Offer is on its way, or has done what it was for. */
+static bool accepted_before(const struct step *s, const struct affairs *a, struct ref *ret)
+{
+	const struct offer *o = a->n_offers ? &a->offers[a->n_offers - 1] : NULL;
+
+	if (!o || !o->accept || !id_equal(&o->offer->control.to, &s->node->region) ||
+		(o->state != OFFER_ACCEPTED && o->state != OFFER_RELEASED))
+		return false;
+	*ret = o->accept->ref;
+	return true;
+}
+
 int move_offer(struct step *s, const struct id *record, const struct id *to, uint32_t reason,
 	struct span words, const struct ctl_request *by, struct ref *ret)
 {
@@ -106,8 +131,14 @@ int move_offer(struct step *s, const struct id *record, const struct id *to, uin
 
 	if (r)
 		return r;
+	if (by->again && moved_to(s, a, to, ret))
+		return 0;
 	if (!id_equal(&a->custodian, &s->node->region))
 		return PROBLEM_NOT_CUSTODIAN;
+	if (a->open && by->again && id_equal(&a->open->offer->control.to, to)) {
+		*ret = a->open->offer->ref;
+		return 0;
+	}
 	if (a->open)
 		return PROBLEM_OFFER_OPEN;
 	r = record_manifest(s, record, a, &c.manifest);
@@ -187,8 +218,12 @@ int move_accept(
 	struct ref said, offer;
 	struct offer o;
 	struct entry e = { .kind = ENTRY_WORKER, .has_worker = true };
+	struct move_row times;
 	int r = answerable(s, record, &a, &o);
 
+	if ((r == PROBLEM_ACCEPTED || r == PROBLEM_OFFER_NONE) && by->again &&
+		accepted_before(s, a, ret))
+		return 0;
 	if (r)
 		return r;
 	r = record_get(s->view, record, &row);
@@ -198,7 +233,12 @@ int move_accept(
 		return PROBLEM_INCOMPLETE;
 	if (by->dry_run)
 		return 0;
+	r = move_row_get(s->view, record, &times);
+	if (r < 0)
+		return err_up(r);
 	e.worker = by->entries[0].worker;
+	e.worker.received_ms = times.received_ms;
+	e.worker.complete_ms = times.complete_ms;
 	offer = o.offer->ref;
 	r = seal_words(s, record, &e, by, &said);
 	if (!r)

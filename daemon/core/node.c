@@ -72,6 +72,8 @@ const char *tell_word(enum tell_verb v)
 		[TELL_ADDS_PEER] = "adds peer",
 		[TELL_DROPS_PEER] = "drops peer",
 		[TELL_PARKS] = "parks",
+		[TELL_WARNS] = "warns of",
+		[TELL_ALARMS] = "is alarmed by",
 		[TELL_ADMITS] = "admits",
 		[TELL_ASKS] = "asks",
 		[TELL_IS_ASKED] = "is asked by",
@@ -306,6 +308,8 @@ static int finish_step(struct step *s)
 		r = follow_some(s);
 	if (!r)
 		r = uptake_some(s);
+	if (!r)
+		r = handover_limits(s);
 	return r ? err_up(r) : 0;
 }
 
@@ -465,6 +469,8 @@ msec node_due(const struct node *n)
 
 	if (uptake_due(n) < due)
 		due = uptake_due(n);
+	if (n->limits_due < due)
+		due = n->limits_due;
 	for (size_t i = 0; i < n->n_peers; i++)
 		if (peer_due(n->peers[i]) < due)
 			due = peer_due(n->peers[i]);

@@ -524,6 +524,8 @@ int record_taken_up(struct step *s, const struct id *record, const struct fold *
 	r = check_complete(s, record, a, f, &row);
 	if (!r && was != row.complete)
 		r = record_put(s->view, record, &row);
+	if (!r && was != row.complete)
+		r = handover_settle(s, record, a, &row);
 	return r ? err_odd(r) : summary_fold(s, record, f);
 }
 
@@ -551,7 +553,10 @@ int record_settle(struct step *s, const struct id *record)
 		r = record_get(s->view, record, &row);
 	if (r)
 		return err_odd(r);
-	return row.wanted ? 0 : summary_refresh(s, record);
+	r = handover_settle(s, record, a, &row);
+	if (r || row.wanted)
+		return r ? err_up(r) : 0;
+	return summary_refresh(s, record);
 }
 
 /* Followers ----------------------------------------------------------------------------------
@@ -565,7 +570,7 @@ int record_told(struct step *s, const struct id *record)
 		struct follower *f = &n->followers[i];
 		int r;
 
-		if (!f->busy || !id_equal(&f->record, record))
+		if (!f->busy || f->all || !id_equal(&f->record, record))
 			continue;
 		r = follower_tell(s, f);
 		if (r)

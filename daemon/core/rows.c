@@ -379,6 +379,71 @@ int record_put(const struct view *v, const struct id *record, const struct recor
 		(struct span){ value, record_row_write(row, value) });
 }
 
+#define MOVE_ROW_LEN (2 * ID_LEN + 8 + 2 * ID_LEN + 1 + 6 * 8 + 1)
+
+bool move_row_read(struct span value, struct move_row *ret)
+{
+	struct reader r = reader_of(value);
+	uint8_t phase;
+
+	get_place(&r, &ret->offer);
+	get_into(&r, ret->from.b, ID_LEN);
+	get_into(&r, ret->to.b, ID_LEN);
+	phase = get_u8(&r);
+	ret->phase = phase <= MOVE_STANDS_DOWN ? (enum move_phase)phase : MOVE_SETTLED;
+	ret->offered_ms = get_u64(&r);
+	ret->received_ms = get_u64(&r);
+	ret->complete_ms = get_u64(&r);
+	ret->taken_up_ms = get_u64(&r);
+	ret->settled_ms = get_u64(&r);
+	ret->since_ms = get_u64(&r);
+	ret->told = get_u8(&r);
+	return !r.bad && phase <= MOVE_STANDS_DOWN;
+}
+
+int move_row_get(const struct view *v, const struct id *record, struct move_row *ret)
+{
+	struct span value;
+	int r = row_get(v, TABLE_MOVE, SPAN_OF(*record), &value);
+
+	*ret = (struct move_row){ 0 };
+	if (r)
+		return r;
+	return move_row_read(value, ret) ? 0 : damaged();
+}
+
+static struct span move_row_pack(const struct move_row *row, uint8_t into[MOVE_ROW_LEN])
+{
+	struct writer w = writer_of(into, MOVE_ROW_LEN);
+
+	put_place(&w, &row->offer);
+	put_bytes(&w, row->from.b, ID_LEN);
+	put_bytes(&w, row->to.b, ID_LEN);
+	put_u8(&w, (uint8_t)row->phase);
+	put_u64(&w, row->offered_ms);
+	put_u64(&w, row->received_ms);
+	put_u64(&w, row->complete_ms);
+	put_u64(&w, row->taken_up_ms);
+	put_u64(&w, row->settled_ms);
+	put_u64(&w, row->since_ms);
+	put_u8(&w, row->told);
+	return writer_span(&w);
+}
+
+bool move_row_same(const struct move_row *a, const struct move_row *b)
+{
+	uint8_t x[MOVE_ROW_LEN], y[MOVE_ROW_LEN];
+
+	return memcmp(move_row_pack(a, x).at, move_row_pack(b, y).at, MOVE_ROW_LEN) == 0;
+}
+
+int move_row_put(const struct view *v, const struct id *record, const struct move_row *row)
+{
+	uint8_t value[MOVE_ROW_LEN];
+
+	return row_put(v, TABLE_MOVE, SPAN_OF(*record), move_row_pack(row, value));
+}
+
 int share_put(
 	const struct view *v, const struct id *peer, const struct id *record, enum role role)
 {

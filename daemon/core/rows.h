@@ -102,6 +102,33 @@ MUST_USE int record_put(
 size_t record_row_write(const struct record_row *row, uint8_t into[RECORD_ROW_MAX]);
 bool record_row_read(struct span value, struct record_row *ret);
 
+/* MOVE: the newest move of a record. Its times that no control change says are only here. */
+enum move_phase { /* who is waited for */
+	MOVE_SETTLED,
+	MOVE_ANSWERS,     /* the region that is asked, for its Accept or Decline */
+	MOVE_RELEASES,    /* the custodian, after an Accept */
+	MOVE_CONFIRMS,    /* the region that was asked, after a Withdraw */
+	MOVE_STANDS_DOWN, /* the same, which had accepted */
+};
+struct move_row {
+	struct place offer; /* where the Offer stands */
+	struct id from, to;
+	enum move_phase phase;
+	/* Wall clock, 0: not yet, or not known here. */
+	uint64_t offered_ms;
+	uint64_t received_ms; /* the region that is asked holds the offer, and wants the rest */
+	uint64_t complete_ms; /* it holds, has opened and verified all that the offer names */
+	uint64_t taken_up_ms; /* it has accepted, and named a worker */
+	uint64_t settled_ms;  /* released, declined, withdrawn or stood down */
+	uint64_t since_ms;    /* the phase began */
+	uint8_t told;         /* of how many limits of this phase people were told */
+};
+MUST_USE int move_row_get(const struct view *v, const struct id *record, struct move_row *ret);
+MUST_USE int move_row_put(
+	const struct view *v, const struct id *record, const struct move_row *row);
+bool move_row_read(struct span value, struct move_row *ret);
+bool move_row_same(const struct move_row *a, const struct move_row *b);
+
 /* SHARE: the one probe whether a peer may have a record (P7.9). */
 MUST_USE int share_put(
 	const struct view *v, const struct id *peer, const struct id *record, enum role r);

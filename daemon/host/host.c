@@ -124,6 +124,9 @@ int host_count(struct host *h)
 	struct store_stat s;
 	int r;
 
+	h->limits.warn = h->conf.move_warn == CONF_NEVER ? 0 : h->conf.move_warn;
+	h->limits.alarm = h->conf.move_alarm == CONF_NEVER ? 0 : h->conf.move_alarm;
+	h->figures.limits = &h->limits;
 	h->figures.link_connected = h->link_client != 0;
 	store_counts(h->store, &h->figures.commits, &h->figures.flushes);
 	if (h->figures_at != 0 && host_now() - h->figures_at < FIGURES_FRESH_MS)

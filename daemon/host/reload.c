@@ -17,8 +17,13 @@
 
 static bool may_change(const char *option)
 {
-	return strcmp(option, "log_level") == 0 || strcmp(option, "listen") == 0 ||
-	       strcmp(option, "quota_record") == 0 || strcmp(option, "quota_peer") == 0;
+	static const char *const those[] = { "log_level", "listen", "quota_record",
+		"quota_peer", "move_warn", "move_alarm" };
+
+	for (size_t i = 0; i < COUNT(those); i++)
+		if (strcmp(option, those[i]) == 0)
+			return true;
+	return false;
 }
 
 /* Everything that differs may. 0; PROBLEM_RESTART with .why. */

@@ -75,6 +75,10 @@ static const struct row {
 			       "7e2d91b4c6f0483fb5a8d3e6190c7f24" },
 	[TELL_PARKS]       = { LOG_WARNING, "parks what {peer} sends of {record}[: {text}]",
 			       "5c0e9a7d3b1f48269d8e6a4c2f0b7153" },
+	[TELL_WARNS]       = { LOG_WARNING, "warns: the move of {record}[ with {peer}] waits[ {text}]",
+			       "5be1a7c2f4d84e0b93d6a0c8f7e25b14" },
+	[TELL_ALARMS]      = { LOG_ERR,     "is alarmed: the move of {record}[ with {peer}] still waits[ {text}]",
+			       "c84d19e6a3b0472f8e5c6d7f0a9b2e31" },
 	[TELL_ADMITS]      = { LOG_DEBUG,   "admits {text}[ to {record}]", NULL },
 };
 /* clang-format on */

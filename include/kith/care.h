@@ -121,6 +121,19 @@ char *care_date_text(struct care_date d, char into[CARE_DATE_TEXT]);
 bool care_date_known(
 	struct care_date d); /* precision day, month or year: .day may be compared */
 
+/* Working days. ---------------------------------------------------------------------------- */
+
+#define CARE_WORKDAY_LAST 84000 /* days since 1970, in 2199: no later ones are counted */
+#define CARE_WORKDAYS_MAX 250   /* a year of them: the most that a limit may have */
+
+/* Monday to Friday and no bank holiday of England, for days since 1970-01-01 that are not
+ * before. One that is proclaimed for a single year is not known. */
+bool care_workday(int32_t day);
+/* The moment .n working days after another, both in milliseconds since 1970 (UTC): the same
+ * time of day. What begins on a day without work begins with the next working day. UINT64_MAX
+ * beyond 2199. */
+uint64_t care_workdays_after(uint64_t ms, unsigned n);
+
 /* Codes. ----------------------------------------------------------------------------------- */
 
 enum care_set {

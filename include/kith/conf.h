@@ -30,22 +30,25 @@ enum log_level {
 	LOG_LEVEL_DEBUG = 7,
 };
 
+#define CONF_NEVER UINT32_MAX
+
 /* Every text is set and owned, except where it says NULL. Paths are absolute. */
 struct conf {
-	char *state_dir;               /* /var/lib/kith */
-	char *store;                   /* state_dir/store */
-	char *keys;                    /* state_dir/keys, a directory */
-	char *transport_key;           /* keys/transport.key */
-	char *control_socket;          /* /run/kith/control */
-	char *link_socket;             /* /run/kith/link */
-	char *listen;                  /* an endpoint for ZeroMQ; empty: do not listen */
-	char *store_key_credential;    /* of systemd, wraps the key files; NULL: they are not
-					  wrapped */
-	char *where[CONF_OPTIONS_MAX]; /* conf_changes() knows */
-	uint64_t map_size;             /* bytes, of each LMDB environment; 256 GiB */
-	uint64_t quota_record;         /* bytes of one region in one record; 256 MiB */
-	uint64_t quota_peer;           /* bytes on one region's account; 16 GiB */
-	enum log_level log_level;      /* info */
+	char *state_dir;                /* /var/lib/kith */
+	char *store;                    /* state_dir/store */
+	char *keys;                     /* state_dir/keys, a directory */
+	char *transport_key;            /* keys/transport.key */
+	char *control_socket;           /* /run/kith/control */
+	char *link_socket;              /* /run/kith/link */
+	char *listen;                   /* an endpoint for ZeroMQ; empty: do not listen */
+	char *store_key_credential;     /* of systemd, wraps the key files; NULL: they are not
+					   wrapped */
+	char *where[CONF_OPTIONS_MAX];  /* conf_changes() knows */
+	uint64_t map_size;              /* bytes, of each LMDB environment; 256 GiB */
+	uint64_t quota_record;          /* bytes of one region in one record; 256 MiB */
+	uint64_t quota_peer;            /* bytes on one region's account; 16 GiB */
+	enum log_level log_level;       /* info */
+	unsigned move_warn, move_alarm; /* working days; CONF_NEVER; 1 and 5 */
 };
 
 /* 0, CONF_E_ABSENT (.path itself is not there), CONF_E_BAD. *ret only on 0. */

@@ -62,6 +62,9 @@ struct ctl_request {
 	struct span request;
 	bool has_from, has_to; /* days of a question */
 	struct date from, to;
+	bool again;
+	uint64_t since_ms;
+	struct span page;
 };
 MUST_USE int wire_request_decode(struct span bytes, struct arena *a, struct ctl_request *ret);
 MUST_USE int wire_request_encode(
@@ -101,6 +104,8 @@ struct ctl_custody {
 struct ctl_move {
 	const char *record, *alias, *from, *to, *state, *reason, *waits_for, *worker, *code;
 	uint64_t held, of, since_ms, term;
+	uint64_t offered_ms, received_ms, complete_ms, taken_up_ms, settled_ms, due_ms;
+	const char *late, *text, *next, *offer, *answer, *release;
 };
 struct ctl_asked {
 	const char *request, *peer, *record, *alias, *purpose, *worker, *state, *code, *text,
@@ -114,7 +119,8 @@ struct ctl_status {
 		peers_live, moves_waiting, wants, store_bytes, store_map_bytes, disk_free_bytes,
 		oldest_unreplicated_ms, commits, flushes, verifications, signatures, forks,
 		link_since_ms, full_since_ms, wants_since_ms, forks_since_ms, bytes_in,
-		bytes_out, requests_in, requests_out;
+		bytes_out, requests_in, requests_out, moves_warning, moves_alarm,
+		move_oldest_ms;
 	uint32_t wire_min, wire_max, store_format;
 };
 struct ctl_import {
@@ -168,6 +174,7 @@ struct ctl_reply {
 	struct ctl_followed *followed;
 	size_t n_followed;
 	uint64_t through; /* of the log; 0: not said */
+	const char *more;
 	const struct ctl_verified *verified;
 	struct ctl_asked *requests;
 	size_t n_requests;

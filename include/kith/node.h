@@ -68,10 +68,18 @@ struct event {
 	const struct host_figures *figures; /* may be NULL: what only the host knows */
 };
 
+/* When a move has waited too long, in working days; 0: never. */
+struct move_limits {
+	unsigned warn, alarm;
+};
+#define MOVE_WARN_DAYS  1
+#define MOVE_ALARM_DAYS 5
+
 struct host_figures {
 	uint64_t store_bytes, store_map_bytes, disk_free_bytes, commits, flushes, changes;
 	uint32_t store_format;
 	bool link_connected;
+	const struct move_limits *limits; /* NULL: the days above */
 };
 
 enum action_kind {
@@ -116,6 +124,8 @@ enum tell_verb {
 	TELL_ANSWERS,     /* .peer; .text: offered, refused */
 	TELL_IS_ANSWERED, /* by .peer; .text likewise */
 	TELL_PARKS,       /* .record: content from .peer, .text why */
+	TELL_WARNS,       /* the move of .record with .peer waits too long: .text for whom */
+	TELL_ALARMS,      /* and longer */
 	TELL_COUNT,
 };
 const char *tell_word(enum tell_verb v);

@@ -24,6 +24,7 @@
 	T(CHAIN,    "chain",    false)  /* record author incarnation -> head seq, head id, state */\
 	T(CONTROL,  "control",  false)  /* record author incarnation seq -> control change */  \
 	T(RECORD,   "record",   false)  /* record -> what we are to it */                      \
+	T(MOVE,     "move",     false)  /* record -> its newest move: times, who is waited for */\
 	T(SHARE,    "share",    false)  /* peer record -> their role: the one probe (P7.9) */  \
 	T(PEER,     "peer",     false)  /* region -> how we link with it */                    \
 	T(CARD,     "card",     false)  /* region -> card bundle, also of authors not our peers */\

@@ -171,6 +171,7 @@ struct entry {
 	} access;
 	struct {
 		struct span name, role, team;
+		uint64_t received_ms, complete_ms; /* 0: not said */
 	} worker;
 };
 struct body {

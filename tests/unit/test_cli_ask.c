@@ -238,7 +238,7 @@ static int answered(void *ctx, const json_t *reply)
 static void many_requests_are_answered_each_once_and_in_their_order(void **state)
 {
 	struct many m = { .of = 100 };
-	const struct ask_many each = { &m, next, answered };
+	const struct ask_many each = { .ctx = &m, .next = next, .answered = answered };
 
 	(void)state;
 	assert_int_equal(ask_each(&cli, &each), 0);
@@ -249,7 +249,7 @@ static void many_requests_are_answered_each_once_and_in_their_order(void **state
 static void after_a_refusal_no_more_than_what_was_under_way_was_asked(void **state)
 {
 	struct many m = { .of = 100, .bad = 20 };
-	const struct ask_many each = { &m, next, answered };
+	const struct ask_many each = { .ctx = &m, .next = next, .answered = answered };
 
 	(void)state;
 	assert_int_equal(ask_each(&cli, &each), CLI_FAILED);

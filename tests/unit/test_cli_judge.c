@@ -192,7 +192,7 @@ static void a_clock_is_said_in_the_right_direction(void **state)
 	assert_non_null(strstr(only()->text, "20 s ahead of ours"));
 }
 
-static void a_move_that_nobody_acts_on_is_said_after_three_days(void **state)
+static void a_move_that_is_late_is_said_and_is_an_alarm_when_one_is_far_too_late(void **state)
 {
 	json_t *moves = json_object_get(reply, "moves");
 
@@ -200,14 +200,19 @@ static void a_move_that_nobody_acts_on_is_said_after_three_days(void **state)
 	for (uint64_t days = 2; days <= 5; days++)
 		assert_int_equal(
 			json_array_append_new(
-				moves, json_pack("{s:I, s:s}", "since_ms",
+				moves, json_pack("{s:I, s:s, s:s*}", "since_ms",
 					       (json_int_t)(NOW - days * DAY - 1), "waits_for",
-					       days == 5 ? "us to accept" : "south")),
+					       days == 5 ? "us to accept" : "south", "late",
+					       days > 2 ? "warning" : NULL)),
 			0);
 	assert_string_equal(only()->name, "moves-late");
+	assert_int_equal(only()->grave, GRAVE_ATTENTION);
 	assert_non_null(strstr(only()->text, "3 moves wait"));
 	assert_non_null(strstr(only()->text, "us to accept"));
 	assert_int_equal(only()->since_ms, NOW - 5 * DAY - 1);
+	assert_int_equal(
+		json_object_set_new(json_array_get(moves, 3), "late", json_string("alarm")), 0);
+	assert_int_equal(only()->grave, GRAVE_ALARM);
 }
 
 static void the_gravest_comes_first_and_a_note_is_nothing_wrong(void **state)
@@ -272,7 +277,7 @@ int main(void)
 		TEST(a_live_peer_that_takes_nothing_is_said),
 		TEST(wants_that_stay_are_said),
 		TEST(a_clock_is_said_in_the_right_direction),
-		TEST(a_move_that_nobody_acts_on_is_said_after_three_days),
+		TEST(a_move_that_is_late_is_said_and_is_an_alarm_when_one_is_far_too_late),
 		TEST(the_gravest_comes_first_and_a_note_is_nothing_wrong),
 		TEST(what_systemctl_shows_is_read_by_its_keys),
 		TEST(a_program_that_says_too_much_fails_or_is_not_there_hurts_nobody),

@@ -82,6 +82,8 @@ static void empty_text_gives_every_default(void **state)
 	assert_null(c.store_key_credential);
 	assert_true(c.map_size == 256 * GIB);
 	assert_int_equal(c.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(c.move_warn, 1);
+	assert_int_equal(c.move_alarm, 5);
 	conf_done(&c);
 	conf_done(&c); /* and twice is once */
 }
@@ -116,6 +118,34 @@ static void every_option_is_taken(void **state)
 	assert_true(c.map_size == GIB / 16);
 	assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
 	conf_done(&c);
+}
+
+static void limits_of_moves_are_working_days_or_never(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned want; /* 0: refused */
+	} days[] = { { "1", 1 }, { "1 working day", 1 }, { "250 working days", 250 },
+		{ "never", CONF_NEVER }, { "0", 0 }, { "251", 0 }, { "", 0 }, { "1 day", 0 },
+		{ "5 workingdays", 0 }, { "-1", 0 }, { "9999", 0 },
+		{ "five working days", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(days); i++) {
+		char text[80];
+		struct conf c;
+		struct why why;
+
+		snprintf(text, sizeof(text), "move_warn = \"%s\"\nmove_alarm = \"%s\"",
+			days[i].text, days[i].text);
+		assert_int_equal(
+			conf_parse("x", text, &c, &why), days[i].want ? 0 : CONF_E_BAD);
+		if (!days[i].want)
+			continue;
+		assert_int_equal(c.move_warn, days[i].want);
+		assert_int_equal(c.move_alarm, days[i].want);
+		conf_done(&c);
+	}
 }
 
 static void sizes_have_units_and_bounds(void **state)
@@ -362,6 +392,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(empty_text_gives_every_default),
 		cmocka_unit_test(every_option_is_taken),
+		cmocka_unit_test(limits_of_moves_are_working_days_or_never),
 		cmocka_unit_test(sizes_have_units_and_bounds),
 		cmocka_unit_test(endpoints_are_addresses_with_a_port),
 		cmocka_unit_test(mistakes_are_told_with_their_line_and_what_to_do),

@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+What people see and use in a move, between real regions: what was acknowledged when, what waits too
+long, and the account that both sides must have alike
+
+Each test's name says what is true; names as arguments run these only. The last line is the tally.
+"""
+import hashlib
+import json
+import os
+import sys
+import time
+import unittest
+
+import region as kith
+
+DAY = 86400000
+
+
+def until(true, why='it is so', timeout=60):
+    return kith.wait_for(true, timeout, why)
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+class Base(unittest.TestCase):
+    OPTIONS = ''
+
+    @classmethod
+    def setUpClass(cls):
+        f = kith.Federation()
+        cls.addClassCleanup(f.close)
+        cls.f, cls.work = f, f.dir
+        cls.north = f.region('north-west', options=cls.OPTIONS).start()
+        cls.south = f.region('south-west', options=cls.OPTIONS).start()
+        kith.introduce(cls.north, cls.south)
+
+    def file(self, name, *lines):
+        path = os.path.join(self.work, f'{name}.{time.monotonic_ns()}')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.writelines(x + '\n' for x in lines)
+        return path
+
+    def record(self, *notes, region=None):
+        region = region or self.north
+        made = region.ctl('record', 'new', json=True)['made']['record']
+        if notes:
+            region.ctl('record', 'append', made, '--notes-from', self.file('notes', *notes))
+        return made
+
+    def offer(self, record, to='south-west', region=None):
+        (region or self.north).ctl('move', 'offer', record, '--to', to, '--reason', 'E3')
+
+    def move(self, region, record):
+        done = region.run_ctl('--json', 'move', 'show', record)
+        return json.loads(done.out)['moves'][0] if done.status == 0 else {}
+
+    def state(self, region, record):
+        return self.move(region, record).get('state')
+
+    def offered(self, *notes):
+        record = self.record(*notes)
+        self.offer(record)
+        until(lambda: self.state(self.south, record) == 'complete', 'complete')
+        return record
+
+    def released(self, record):
+        for r in (self.north, self.south):
+            until(lambda r=r: self.state(r, record) == 'released', 'released')
+
+    def waiting(self, region):
+        return [m['record'] for m in region.ctl('move', 'list', json=True)['moves']]
+
+
+class Acknowledged(Base):
+    def test_three_acknowledgements_have_their_times_on_both_sides_and_survive_a_restart(self):
+        began = now_ms()
+        record = self.offered('a note')
+        until(lambda: self.move(self.north, record)['received_ms'], 'received, seen from north')
+        north, south = self.move(self.north, record), self.move(self.south, record)
+        for m in (north, south):
+            self.assertTrue(began <= m['offered_ms'] <= now_ms(), m)
+            self.assertTrue(began <= m['received_ms'] <= now_ms(), m)
+            self.assertEqual(m['taken_up_ms'], 0)
+        self.assertEqual(north['complete_ms'], 0, 'nothing has told north of it')
+        self.assertTrue(south['received_ms'] <= south['complete_ms'] <= now_ms())
+        self.south.kill()
+        self.south.start_kithd()
+        self.assertEqual(self.move(self.south, record)['complete_ms'], south['complete_ms'])
+        self.south.ctl('move', 'accept', record, '--worker', 'Amina Example')
+        self.released(record)
+        self.north.kill()
+        self.north.start_kithd()
+        north, south = self.move(self.north, record), self.move(self.south, record)
+        for key in ('offered_ms', 'complete_ms', 'taken_up_ms', 'settled_ms', 'worker', 'offer',
+                    'answer', 'release'):
+            self.assertEqual(north[key], south[key], key)
+        self.assertEqual(north['worker'], 'Amina Example')
+        times = [south[k] for k in ('offered_ms', 'received_ms', 'complete_ms', 'taken_up_ms',
+                                    'settled_ms')]
+        self.assertEqual(times, sorted(times))
+
+    def test_people_see_local_time_and_an_offer_that_nobody_heard_of_is_not_received(self):
+        record = self.record('a note')
+        self.south.stop_link()
+        self.offer(record)
+        shown = self.north.ctl('move', 'show', record)
+        day = time.strftime('%Y-%m-%d', time.localtime())
+        self.assertRegex(shown, rf'offered: {day} \d\d:\d\d:\d\d')
+        self.assertNotIn('received:', shown)
+        self.south.start_link()
+        until(lambda: self.move(self.north, record)['received_ms'], 'received')
+        self.assertRegex(self.north.ctl('move', 'show', record), rf'received: {day}')
+        self.assertIn(record[:12], self.north.ctl('move', 'list'))
+
+    def test_a_refusal_shows_its_words_and_what_to_do_where_the_record_stays(self):
+        record = self.offered('a note')
+        self.south.ctl('move', 'decline', record, '--code', 'no-capacity', '--text', 'after Easter')
+        until(lambda: self.move(self.north, record).get('text'), 'the words have come')
+        m = self.move(self.north, record)
+        self.assertEqual((m['state'], m['code'], m['text']),
+                         ('declined', 'no-capacity', 'after Easter'))
+        self.assertIn('offer again', m['next'])
+        self.assertNotIn(record, self.waiting(self.north))
+        # kith's own code is nobody's to give, and there is none for what has no name.
+        record = self.offered('another')
+        for code in ('withdrawn', '100', 'other'):
+            self.assertNotEqual(
+                self.south.run_ctl('move', 'decline', record, '--code', code).status, 0)
+
+
+class Reported(Base):
+    def report(self, region, peer, *args):
+        return region.ctl('move', 'report', '--peer', peer.name, *args, json=True)
+
+    def digest(self, moves):
+        """As kithctl(1) defines it, computed from the moves."""
+        lines = sorted(bytes.fromhex(m['record'] + m['offer'] + m['release'])
+                       for m in moves if m.get('release'))
+        return hashlib.sha256(b'kith/moves/1\0' + b''.join(lines)).hexdigest()
+
+    def test_both_sides_report_the_same_and_what_differs_is_named(self):
+        records = [self.offered(f'note {n}') for n in range(4)]
+        for r in records[:2]:
+            self.south.ctl('move', 'accept', r, '--worker', 'Jo')
+            self.released(r)
+        self.south.ctl('move', 'decline', records[2], '--code', 'no-placement')
+        until(lambda: self.state(self.north, records[2]) == 'declined')
+        self.offer(records[0], 'north-west', self.south)  # and one goes back
+        until(lambda: self.state(self.north, records[0]) == 'complete')
+
+        north = self.report(self.north, self.south)
+        south = self.report(self.south, self.north)
+        there = {(d['from'], d['to']): d for d in north['directions']}
+        out = there['north-west', 'south-west']
+        self.assertEqual([out[k] for k in ('sent', 'received', 'complete', 'taken_up',
+                                           'handed_over', 'refused', 'withdrawn', 'waiting')],
+                         [4, 4, 2, 2, 2, 1, 0, 1])
+        self.assertEqual(there['south-west', 'north-west']['waiting'], 1)
+        self.assertEqual(north['refused'][0]['code'], 'no-placement')
+        self.assertEqual({(d['from'], d['to']): d['digest'] for d in south['directions']},
+                         {k: d['digest'] for k, d in there.items()})
+        self.assertEqual(out['digest'], self.digest(
+            [m for m in north['moves'] if m['from'] == 'north-west']))
+
+        path = self.file('south.json', json.dumps(south))
+        self.assertIn('both reports agree',
+                      self.north.ctl('move', 'report', '--peer', 'south-west', '--compare', path))
+        # One that south does not have, and one that it settled otherwise.
+        south['moves'] = [m for m in south['moves'] if m['record'] != records[3]]
+        for m in south['moves']:
+            if m['record'] == records[1]:
+                m['release'] = '00' * 32
+        path = self.file('wrong.json', json.dumps(south))
+        done = self.north.run_ctl('--json', 'move', 'report', '--peer', 'south-west', '--compare',
+                                  path)
+        self.assertEqual(done.status, 1)
+        self.assertEqual({d['record'] for d in json.loads(done.out)['differences']},
+                         {records[1], records[3]})
+        # What was offered later than some day, and whose report it is.
+        self.assertEqual(self.report(self.north, self.south, '--since', '2199-01-01')['moves'], [])
+        done = self.south.run_ctl('move', 'report', '--peer', 'north-west', '--compare', path)
+        self.assertEqual(done.status, 1)
+        self.assertIn('not what', done.err)
+
+
+def main():
+    kith.end_on_sigterm()
+    names = [a for a in sys.argv[1:] if not a.startswith('-')]
+    loader, module = unittest.defaultTestLoader, sys.modules[__name__]
+    result = unittest.TextTestRunner(verbosity=2 if '-v' in sys.argv else 0).run(
+        loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module))
+    failed = len(result.failures) + len(result.errors)
+    sys.stderr.flush()
+    print(f'{max(result.testsRun - failed, 0)} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
