@@ -8,6 +8,8 @@
  * Every call takes the step; nothing here keeps a pointer into the store or the step's arena.
  *
  * Results: 0, a verdict of the callee's own, or < 0. -ENOSPC and -EUCLEAN are those of rows.h.
+ *
+ * long: one place for what the files of this folder share, file by file.
  */
 
 #include <kith/care.h>
