@@ -34,6 +34,7 @@ static const struct slot statement_slots[] = {
 		.sub = &head_schema),
 	SLOTS(9, SUB, 0, struct statement, duties, n_duties, .max_n = DUTIES_MAX,
 		.sub = &duty_schema),
+	SLOT(10, U64, SLOT_NEED, struct statement, log),
 };
 static SCHEMA(statement, .max_bytes = CERTIFICATE_MAX);
 

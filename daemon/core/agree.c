@@ -55,7 +55,8 @@ static int compare_places(struct agreeing *g, const struct certified *a,
 	return 0;
 }
 
-/* What a region knew it knows later, too, in the same life. */
+/* What a region knew it knows later, too, in the same life. Later is what its log says: its
+ * clock may have been set back. */
 static int compare_knowledge(struct agreeing *g, const struct certified *before,
 	const struct certified *later, size_t i, size_t j)
 {
@@ -153,9 +154,9 @@ static int compare(struct agreeing *g, const struct certified *v, size_t i, size
 			"certificates %zu and %zu are about two different records", i + 1,
 			j + 1);
 	r = compare_places(g, a, b, i, j);
-	if (!r && a->said.at_ms <= b->said.at_ms)
+	if (!r && a->said.log <= b->said.log)
 		r = compare_knowledge(g, a, b, i, j);
-	else if (!r)
+	if (!r && b->said.log <= a->said.log)
 		r = compare_knowledge(g, b, a, j, i);
 	if (r || g->n != before)
 		return r ? err_up(r) : 0;

@@ -146,6 +146,7 @@ static int make_statement(struct issue *x)
 	said->by = s->node->region;
 	said->incarnation = s->node->incarnation;
 	said->at_ms = s->event->wall_ms;
+	said->log = s->node->log_next - 1;
 	said->n_held = x->n;
 	said->held = arena_array(s->arena, x->n, sizeof(*said->held));
 	if (!said->held)

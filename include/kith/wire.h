@@ -277,7 +277,7 @@ struct duty {
 };
 struct statement {
 	struct id record, by, incarnation;
-	uint64_t at_ms;
+	uint64_t at_ms, log;
 	int32_t from, to;
 	struct head *held, *lacks;
 	size_t n_held, n_lacks;

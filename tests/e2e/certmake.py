@@ -35,7 +35,8 @@ class Issue:
         end = at if end is None else end
         s = self.statement = pb.Statement(
             record=record.id, by=by.id, incarnation=by.incarnation(i),
-            at_ms=at * kc.DAY_MS + 43200000, to=end)
+            at_ms=at * kc.DAY_MS + 43200000, to=end,
+            log=1000 * at)
         setattr(s, 'from', begin)
         s.held.extend(listed(c) for c in self.path)
         for (author, incarnation, seq), change in self.reckoning.lacks:

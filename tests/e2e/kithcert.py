@@ -247,7 +247,7 @@ class Certificate:
         self.file = c
         s = self.statement = kf.decode(pb.Statement, c.statement, 'P11.2', 'the statement')
         need(len(s.record) == len(s.by) == len(s.incarnation) == 16, 'P11.2', 'ids')
-        need(all(s.HasField(f) for f in ('at_ms', 'from', 'to')), 'P11.2', 'times')
+        need(all(s.HasField(f) for f in ('at_ms', 'from', 'to', 'log')), 'P11.2', 'times')
         need(1 <= len(s.held) <= PATH_MAX and len(s.lacks) <= PATH_MAX and len(s.duties) <= 1024,
              'P11.2', 'lists')
         for h in list(s.held) + list(s.lacks):
@@ -407,11 +407,11 @@ def contradiction(one, other):
     a, b = one.reckoning, other.reckoning
     if any(p in b.held and b.held[p].id != h.id for p, h in a.held.items()):
         return 'P3.5'
-    before, later = ((one, other) if one.statement.at_ms <= other.statement.at_ms
-                     else (other, one))
-    if (before.statement.incarnation == later.statement.incarnation
-            and not set(before.reckoning.held) <= set(later.reckoning.held)):
-        return 'P11.9'
+    for early, late in ((one, other), (other, one)):
+        if (early.statement.incarnation == late.statement.incarnation
+                and early.statement.log <= late.statement.log
+                and not set(early.reckoning.held) <= set(late.reckoning.held)):
+            return 'P11.9'
     both = Reckoning(list({**b.held, **a.held}.values()))
     if both.forked and not (a.forked or b.forked):
         return 'P6.10'

@@ -163,6 +163,68 @@ void client_judge(
 	arena_done(&arena);
 }
 
+static struct ctl_request proof_of(const struct record *record, char id[ID_TEXT_LEN])
+{
+	return (struct ctl_request){ .verb = VERB_CERTIFICATE,
+		.record = span_of(id_text(&record->id, id)) };
+}
+
+/* The data of all replies, put together. */
+static struct span take_data(const struct actions *out, struct arena *a)
+{
+	size_t len = 0, room = 0;
+	uint8_t *at = NULL;
+
+	for (size_t i = 0; i < out->n; i++) {
+		struct reply_head head;
+
+		if (out->v[i].kind != ACTION_REPLY || out->v[i].client != CLIENT)
+			continue;
+		must(wire_reply_head(out->v[i].bytes, a, &head));
+		for (size_t k = 0; k < head.data.len; k++) {
+			at = arena_grow(a, at, len, &room, 1);
+			must(at ? 0 : -ENOMEM);
+			at[len++] = head.data.at[k];
+		}
+	}
+	return (struct span){ at, len };
+}
+
+struct span client_prove(
+	struct region *r, const struct record *record, struct arena *a, struct answer *ret)
+{
+	char id[ID_TEXT_LEN];
+	const struct ctl_request q = proof_of(record, id);
+
+	client_ask(r, &q, ret);
+	return ret->came && !ret->problem[0] ? take_data(&r->heard, a) : (struct span){ 0 };
+}
+
+struct span client_prove_judge(
+	struct region *r, const struct record *record, struct arena *a, struct answer *ret)
+{
+	const struct node_options o = { .software = "judge" };
+	char id[ID_TEXT_LEN];
+	const struct ctl_request q = proof_of(record, id);
+	struct actions out = { .arena = a };
+	struct why why = { { 0 } };
+	struct node *node = NULL;
+	struct view view;
+	struct event e;
+
+	must(store_turn_begin(r->store, &r->view));
+	view = port_view(r);
+	must(node_new(r->world->judge, &r->keys, &o, &view, &node, &why));
+	e = event_of(encode(&q, a));
+	e.now = r->world->now;
+	e.wall_ms = (uint64_t)((int64_t)(EPOCH_MS + r->world->now) + r->skew_ms);
+	must(node_step(node, &e, &view, &out));
+	take_replies(&out, a, ret);
+	node_free(node);
+	store_turn_abort(r->store);
+	return take_data(&out, a);
+}
+
 void client_introduce(struct region *to, struct region *who)
 {
 	struct arena arena;

@@ -32,6 +32,7 @@ static const struct {
 	[DEED_OFFER] = { "offer", "rcrn" }, /* to whom, and the reason */
 	[DEED_ACCEPT] = { "accept", "rc" },
 	[DEED_DECLINE] = { "decline", "rcn" },
+	[DEED_PROVE] = { "prove", "rc" },
 	[DEED_WITHDRAW] = { "withdraw", "rc" },
 	[DEED_CUT] = { "cut", "rr" },
 	[DEED_MUTE] = { "mute", "rr" }, /* from, to */

@@ -20,7 +20,8 @@ const char *law_name(enum law law)
 		"nothing stored that does not verify", "no byte outside the circle",
 		"somebody responsible at every moment", "nothing sent that is not stored",
 		"what a peer can make grow has bounds", "nothing wanted when healed and quiet",
-		"no cursor ahead of what is held or wanted", "counted costs" };
+		"no cursor ahead of what is held or wanted", "counted costs",
+		"certificates verify and agree" };
 
 	return names[law];
 }

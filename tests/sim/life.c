@@ -86,6 +86,8 @@ static bool do_people(struct life *l, const struct deed *d, struct region *r)
 		return client_accept(r, record, "Jo");
 	if (d->kind == DEED_DECLINE)
 		return client_decline(r, record, (uint32_t)d->a[2]);
+	if (d->kind == DEED_PROVE)
+		return prove(r, record);
 	return client_withdraw(r, record);
 }
 
@@ -154,6 +156,7 @@ static void do_trouble(struct life *l, const struct deed *d, struct region *r)
 	case DEED_OFFER:
 	case DEED_ACCEPT:
 	case DEED_DECLINE:
+	case DEED_PROVE:
 	case DEED_WITHDRAW:
 	case DEED_COUNT:
 		return;
@@ -349,6 +352,9 @@ static bool draw_deed(struct life *l, struct deed *d)
 	} else if (what < 81) {
 		d->kind = DEED_WITHDRAW;
 		d->a[0] = custodian_of(l, child);
+	} else if (what < 87) {
+		d->kind = DEED_PROVE;
+		d->a[0] = chance(l, 90) ? writer_of_child(l, child) : some_region(l);
 	} else {
 		return draw_trouble(l, d);
 	}
@@ -460,12 +466,13 @@ static void tell_sums(struct life *l)
 		troubles += l->done[i];
 	printf("%llu events in %llu turns by %zu regions, %llu restarts, %llu turns lost: "
 	       "%u records, %u notes, %u offers, %u accepts, %u declines, %u withdrawals, "
+	       "%u certificates, "
 	       "%u troubles; a step makes at most %zu kB\nlooked at",
 		(unsigned long long)w->events, (unsigned long long)w->turns, w->n_regions,
 		(unsigned long long)w->restarts, (unsigned long long)w->lost,
 		l->worked[DEED_MAKE], l->worked[DEED_NOTE], l->worked[DEED_OFFER],
 		l->worked[DEED_ACCEPT], l->worked[DEED_DECLINE], l->worked[DEED_WITHDRAW],
-		troubles, w->largest / 1024);
+		l->worked[DEED_PROVE], troubles, w->largest / 1024);
 	for (unsigned law = LAW_HASHES; law <= LAW_LAST; law++)
 		printf(" %u: %llu", law, (unsigned long long)w->checked[law]);
 	printf("; digest %016llx\n", (unsigned long long)w->digest);

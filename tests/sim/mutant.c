@@ -351,6 +351,74 @@ static void waste_flushes(struct world *w)
 	client_note(&w->regions[SOUTH], &w->records[0], "one more", 1);
 }
 
+/* The first control change of that kind in south's store: its key, and where it stands. */
+static struct span control_of_kind(struct region *r, enum control_kind kind,
+	uint8_t key[VIEW_KEY_MAX], struct span *ret_value)
+{
+	struct arena arena;
+	struct scan scan;
+	size_t len = 0;
+
+	arena_init(&arena, 0);
+	scan_init(&scan, TABLE_CONTROL, SPAN_OF(r->world->records[0].id));
+	while (!len && scan_next(&scan, &r->view) == 0) {
+		struct wire_change c;
+		struct control control;
+		struct ref ref;
+
+		must(control_row_read(
+			     (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c)
+				? 0
+				: -EUCLEAN);
+		must(wire_control_decode(c.body, &arena, &control));
+		if (control.kind != kind)
+			continue;
+		len = scan.key_len;
+		memcpy(key, scan.key, len);
+		*ret_value = scan.value;
+	}
+	arena_done(&arena);
+	must(len ? 0 : -ENOENT);
+	return (struct span){ key, len };
+}
+
+/* Law 10: south has proven that north released to it, and then leaves the Release out. */
+static void withhold_release(struct world *w)
+{
+	struct region *south = &w->regions[SOUTH];
+	uint8_t key[VIEW_KEY_MAX];
+	struct span value = { 0 };
+
+	must(prove(south, &w->records[0]) && !w->broken ? 0 : -EPERM);
+	begin(south);
+	must(row_del(&south->view, TABLE_CONTROL,
+		control_of_kind(south, CONTROL_RELEASE, key, &value)));
+	law_standing(south, &w->records[0], &w->records[0].standing[SOUTH]);
+	commit(south);
+	must(prove(south, &w->records[0]) ? 0 : -EPERM);
+}
+
+/* Law 10: the Accept in south's store says another day than the one that was signed. */
+static void change_day(struct world *w)
+{
+	struct region *south = &w->regions[SOUTH];
+	uint8_t key[VIEW_KEY_MAX], row[4096];
+	struct span value = { 0 }, at, date = SPAN_LIT("\x08\x05\x12");
+
+	begin(south);
+	at = control_of_kind(south, CONTROL_ACCEPT, key, &value);
+	must(value.len <= sizeof(row) ? 0 : -ERANGE);
+	memcpy(row, value.at, value.len);
+	for (size_t i = 0; i + 8 < value.len; i++)
+		if (memcmp(row + i, date.at, date.len) == 0 && row[i + 4] == 0x08) {
+			row[i + 5] ^= 2; /* the lowest bits of the day */
+			break;
+		}
+	must(row_put(&south->view, TABLE_CONTROL, at, (struct span){ row, value.len }));
+	commit(south);
+	must(prove(south, &w->records[0]) ? 0 : -EPERM);
+}
+
 static const struct {
 	const char *name;
 	enum law law;
@@ -372,6 +440,9 @@ static const struct {
 	{ "law_8_sees_a_cursor_ahead_of_what_is_held", LAW_CURSOR, skip_ahead },
 	{ "law_9_sees_a_signature_verified_for_nothing", LAW_COSTS, waste_signatures },
 	{ "law_9_sees_a_second_commit_in_one_turn", LAW_COSTS, waste_flushes },
+	{ "law_10_sees_a_release_that_its_issuer_has_withheld", LAW_CERTIFICATE,
+		withhold_release },
+	{ "law_10_sees_a_day_that_was_changed", LAW_CERTIFICATE, change_day },
 };
 
 void mutants_run(struct tally *t)

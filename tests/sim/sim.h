@@ -17,6 +17,7 @@
  *   7  healed and quiet: nothing is wanted any more
  *   8  a cursor is never ahead of what is held or wanted
  *   9  counted costs: verifications per run, commits and flushes per turn
+ *  10  every certificate of custody verifies, and no two contradict each other
  *
  * world.c    regions, the queue of events, time
  * turn.c     turns as the host does them, and what it does when one is lost
@@ -24,6 +25,7 @@
  * port.c     the view that a node gets: the store's, with somebody looking on
  * law.c      laws 1 to 4
  * watch.c    laws 5 to 9, and what is sent
+ * prove.c    law 10
  * client.c   what people ask of a region, and what they are told
  * story.c    text files: a script and the telling that is expected
  * life.c     a seeded random life, done deed by deed
@@ -41,6 +43,7 @@
 
 #define REGIONS_MAX 16
 #define RECORDS_MAX 48
+#define PROOFS_MAX  6
 #define TEXTS_MAX   512
 #define NEW_MAX     4                       /* records that one turn makes */
 #define NOBODY      REGIONS_MAX             /* instead of a region's index */
@@ -56,9 +59,10 @@ enum law {
 	LAW_BOUNDS,
 	LAW_WANTS,
 	LAW_CURSOR,
-	LAW_COSTS
+	LAW_COSTS,
+	LAW_CERTIFICATE
 };
-#define LAW_LAST LAW_COSTS
+#define LAW_LAST LAW_CERTIFICATE
 
 /* What one region's durable control changes amount to, for one record. */
 struct standing {
@@ -74,6 +78,11 @@ struct record {
 	struct id id;
 	unsigned may; /* bit per region that was ever let in, by what people asked */
 	struct standing standing[REGIONS_MAX];
+	struct proof {
+		uint8_t *bytes;
+		size_t len;
+	} proofs[PROOFS_MAX]; /* certificates that were issued, a ring */
+	size_t n_proofs;
 };
 
 struct world;
@@ -291,6 +300,18 @@ void client_list(struct region *r);
 void client_judge(struct region *r, const struct view *v, const struct record *record,
 	struct answer *ret);
 
+/* A certificate, in .a; of no bytes when it was refused, as .ret says. The second is given by a
+ * node that is made from what is stored, and thrown away again. */
+struct span client_prove(
+	struct region *r, const struct record *record, struct arena *a, struct answer *ret);
+struct span client_prove_judge(
+	struct region *r, const struct record *record, struct arena *a, struct answer *ret);
+
+/* prove.c: law 10. */
+bool prove(struct region *r, struct record *record); /* issued, whatever the law found */
+void prove_settled(struct world *w);
+void prove_done(struct world *w);
+
 /* deed.c: what happens in a life. Regions are indices, children numbers from 1. */
 enum deed_kind {
 	DEED_MAKE,
@@ -298,6 +319,7 @@ enum deed_kind {
 	DEED_OFFER,
 	DEED_ACCEPT,
 	DEED_DECLINE,
+	DEED_PROVE,
 	DEED_WITHDRAW,
 	DEED_CUT,
 	DEED_MUTE,

@@ -445,6 +445,7 @@ bool world_settle(struct world *w)
 	law_everywhere(w);
 	law_settled(w);
 	watch_settled(w);
+	prove_settled(w);
 	return !w->broken;
 }
 
@@ -504,6 +505,7 @@ void world_done(struct world *w)
 	free(w->telling);
 	for (size_t i = 0; i < w->n_texts; i++)
 		free(w->texts[i]);
+	prove_done(w);
 	crypto_free(w->judge);
 	nftw(w->top, drop_file, 16, FTW_DEPTH | FTW_PHYS);
 }
