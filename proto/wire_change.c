@@ -36,7 +36,7 @@ SCHEMA(date);
 
 static const struct slot change_slots[] = {
 	SLOT(1, BYTES, SLOT_NEED, struct wire_change, header, .lo = 1, .hi = HEADER_MAX),
-	SLOT(2, SIG, 0, struct wire_change, signature),
+	SLOT(2, SIG, 0, struct wire_change, signature, .hi = SIGNATURE_MAX),
 	SLOT(3, BYTES, SLOT_ALWAYS, struct wire_change, body, .hi = BODY_SEALED_MAX),
 };
 SCHEMA(change);
@@ -52,7 +52,7 @@ int wire_change_decode(struct span bytes, struct wire_change *ret)
 
 int wire_change_encode(const struct wire_change *c, struct arena *a, struct span *ret)
 {
-	assert(c->signature.len == 0 || c->signature.len == SIG_LEN);
+	assert(c->signature.len <= SIGNATURE_MAX);
 	return schema_encode(&change_schema, c, a, ret);
 }
 

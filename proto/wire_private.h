@@ -49,7 +49,7 @@ enum slot_type {
 	SLOT_TEXT,  /* struct span, checked */
 	SLOT_CHARS, /* char [.size], NUL-terminated */
 	SLOT_CSTR,  /* const char *, written only */
-	SLOT_SIG,   /* struct span: SIG_LEN bytes, or none unless needed */
+	SLOT_SIG,   /* struct span: SIG_LEN bytes, or none unless needed; with .hi a batch's */
 	SLOT_SUB,   /* a struct with a table of its own */
 };
 enum {

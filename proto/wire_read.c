@@ -40,6 +40,14 @@ static uint64_t most_of(const struct slot *d)
 	return d->type == SLOT_U32 || d->type == SLOT_S32 ? UINT32_MAX : UINT64_MAX;
 }
 
+/* Whether a signature of a batch may have so many bytes (P3.6). */
+static bool batch_length(size_t len)
+{
+	const size_t least = SIG_LEN + 2 * 4 + HASH_LEN;
+
+	return len >= least && len <= SIGNATURE_MAX && (len - least) % HASH_LEN == 0;
+}
+
 static int check_length(const struct slot *d, struct span bytes)
 {
 	size_t len = bytes.len;
@@ -48,7 +56,7 @@ static int check_length(const struct slot *d, struct span bytes)
 	if (d->type == SLOT_SIG && len == 0)
 		return d->flags & SLOT_NEED ? WIRE_E_MALFORMED : 0;
 	if (d->type == SLOT_SIG)
-		return len == SIG_LEN ? 0 : WIRE_E_MALFORMED;
+		return len == SIG_LEN || (d->hi && batch_length(len)) ? 0 : WIRE_E_MALFORMED;
 	if (d->type == SLOT_CHARS && len >= d->size)
 		return WIRE_E_MALFORMED;
 	if (len < d->lo || (d->hi != 0 && len > d->hi))

@@ -149,7 +149,7 @@ static int add_run(struct answer *an, struct place at, uint64_t head, size_t *re
 		int r = index_get(s->view, &an->get->get.record, &at, &index);
 
 		if (!r)
-			r = log_get(s->view, index.n, &c);
+			r = log_read(s, index.n, &c);
 		if (r)
 			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
 		size = wire_change_size(&c);
@@ -324,6 +324,9 @@ int sync_get(struct step *s, struct peer *p, const struct message *m)
 
 	if (++p->gets_in_turn > GETS_IN_TURN || p->answered_in_turn > BYTES_IN_TURN)
 		return peer_refuse(s, p, NULL, VERDICT_TOO_OFTEN, true);
+	r = turn_write(s);
+	if (r)
+		return err_up(r);
 	r = share_has(s->view, &p->region, &m->get.record);
 	if (r < 0)
 		return err_up(r);

@@ -55,8 +55,10 @@ static int read_path(struct issue *x)
 	struct step *s = x->a->s;
 	size_t room_path = 0, room_held = 0;
 	struct scan scan;
-	int r;
+	int r = turn_write(s);
 
+	if (r)
+		return err_up(r);
 	scan_init(&scan, TABLE_CONTROL, SPAN_OF(x->record));
 	while ((r = scan_next(&scan, s->view)) == 0) {
 		x->path = arena_grow(s->arena, x->path, x->n, &room_path, sizeof(*x->path));
@@ -67,8 +69,7 @@ static int read_path(struct issue *x)
 		r = take_row(x, &scan, x->n);
 		if (r)
 			return err_up(r);
-		/* Not signed yet: of this very turn. As known a moment ago, then. */
-		x->n += x->path[x->n].signature.len > 0;
+		x->n++;
 	}
 	return r == ROW_NONE ? 0 : err_up(r);
 }

@@ -72,9 +72,8 @@ int access_note(struct ask *a, const struct id *record, enum access_what what)
 	e.access.purpose = a->q.purpose;
 	e.access.kind = 1;
 	e.access.what = what;
-	r = chain_append(s,
-		&(struct own_change){ .record = record, .body = &b, .class = 1, .sign = true },
-		&ref);
+	r = chain_append(
+		s, &(struct own_change){ .record = record, .body = &b, .class = 1 }, &ref);
 	if (r == BODY_E_KEY)
 		return 0;
 	if (!r)
@@ -165,7 +164,7 @@ static int export_changes(struct exporting *x, const struct id *record)
 		struct wire_change c;
 		struct export_piece p = { .change = &c };
 
-		r = log_get(s->view, get_u64(&rd), &c);
+		r = log_read(s, get_u64(&rd), &c);
 		if (!r)
 			r = add_piece(x, &p);
 		if (r)
@@ -185,6 +184,8 @@ int ask_export(struct ask *a)
 	if (r)
 		return r;
 	r = access_note(a, &record, ACCESS_EXPORTED);
+	if (!r)
+		r = turn_write(a->s);
 	if (!r)
 		r = node_affairs(a->s, &record, &f);
 	if (!r)

@@ -173,7 +173,7 @@ const char *view_worker(struct step *s, const struct id *record, const struct he
 	if (!accept || !accept->control.has_words ||
 		index_get(s->view, record, &accept->control.words.at, &at) ||
 		!hash_equal(&at.change, &accept->control.words.change) ||
-		log_get(s->view, at.n, &c) || wire_header_decode(c.header, &h) ||
+		log_read(s, at.n, &c) || wire_header_decode(c.header, &h) ||
 		body_open(s, s->arena, &key, &h, c.body, &b))
 		return NULL;
 	for (size_t i = 0; i < b.n_entries; i++)

@@ -2,8 +2,7 @@
 
 /*
  * Writing: entries appended by hand or by a case system, new records, and statutory returns.
- * Entries are packed into as few changes as they fit in, and a request's changes share one
- * signature.
+ * Entries are packed into as few changes as they fit in.
  */
 
 #include <errno.h>
@@ -15,7 +14,7 @@
 #define BODY_FILL_MAX (48 * 1024) /* entries are packed up to here; one may not be larger */
 #define CHILD_MAX     40          /* bytes of an authority or CHILD that is an alias */
 
-/* Appends .entries as changes of at most BODY_FILL_MAX, the last one signed. 0, PROBLEM_*. */
+/* Appends .entries as changes of at most BODY_FILL_MAX. 0, PROBLEM_*. */
 static int append_entries(struct ask *a, const struct id *record, struct entry *entries,
 	size_t n, const char *source, struct ref *ret, uint64_t *ret_changes)
 {
@@ -38,7 +37,6 @@ static int append_entries(struct ask *a, const struct id *record, struct entry *
 				break;
 			b.n_entries++;
 		}
-		own.sign = at + b.n_entries == n;
 		r = chain_append(s, &own, ret);
 		if (r == BODY_E_KEY)
 			return PROBLEM_KEYS_MISSING;

@@ -245,13 +245,8 @@ static int check_content(struct checking *k, const struct wire_change *c,
 static int signed_by(struct checking *k, const struct pubkey *key, const struct hash *id,
 	struct span signature)
 {
-	struct sig sig;
-	int r;
+	int r = signature_check(k->crypto, key, id, signature, NULL);
 
-	if (signature.len != SIG_LEN)
-		return CRYPTO_E_BAD;
-	memcpy(sig.b, signature.at, SIG_LEN);
-	r = crypto_verify(k->crypto, key, SPAN_LIT("kith/sign/1\0"), SPAN_OF(*id), &sig);
 	return r < 0 ? err_up(r) : r;
 }
 

@@ -11,10 +11,6 @@
 
 #include "daemon/core/inside.h"
 
-#define UNSIGNED_MAX       200          /* (P3.3) allows 255 */
-#define UNSIGNED_BYTES_MAX (120 * 1024) /* (P3.3) allows 128 KiB */
-#define LABEL_SIGN         SPAN_LIT("kith/sign/1\0")
-
 enum verdict chain_verdict(int verdict)
 {
 	static const enum verdict verdicts[] = {
@@ -64,13 +60,13 @@ static int genesis_true(
 	return r ? err_odd(r) : 0;
 }
 
-/* LOG, INDEX, CHAIN and, for control changes, CONTROL. */
+/* LOG (at the turn's end), INDEX, CHAIN and, for control changes, CONTROL. */
 static int store_change(struct step *s, const struct header *h, const struct hash *id,
-	const struct wire_change *c, const struct chain_row *row)
+	const struct wire_change *c, const struct chain_row *row, bool own)
 {
 	struct node *n = s->node;
 	struct index_row at = { .n = n->log_next, .change = *id };
-	int r = log_put(s->view, n->log_next, c);
+	int r = own ? turn_own(s, h, id, c) : turn_hold(s, c);
 
 	if (!r)
 		r = index_put(s->view, &h->record, &h->at, &at);
@@ -80,10 +76,7 @@ static int store_change(struct step *s, const struct header *h, const struct has
 		r = control_put(s->view, &h->record, &h->at, id, c);
 		node_forget(n, &h->record);
 	}
-	if (r)
-		return err_odd(r);
-	n->log_next++;
-	return 0;
+	return r ? err_odd(r) : 0;
 }
 
 /* The heads of all other chains of the record: what the author of a change had seen. */
@@ -144,12 +137,14 @@ int chain_append(struct step *s, const struct own_change *o, struct ref *ret)
 {
 	struct node *n = s->node;
 	struct header h = { .version = HEADER_VERSION, .record = *o->record };
-	uint8_t header[HEADER_MAX];
+	uint8_t *header = arena_alloc(s->arena, HEADER_MAX);
 	struct wire_change c = { 0 };
 	struct chain_row row;
 	const struct affairs *a;
-	struct sig sig;
 	int r;
+
+	if (!header)
+		return err_new(-ENOMEM);
 
 	r = chain_get(s->view, o->record, &n->region, &n->incarnation, &row);
 	if (r < 0)
@@ -175,17 +170,7 @@ int chain_append(struct step *s, const struct own_change *o, struct ref *ret)
 	if (r)
 		return err_up(r);
 	row.seq++;
-	row.unsigned_n++;
-	row.unsigned_bytes += (uint32_t)c.body.len;
-	if (o->sign || o->control || row.unsigned_n >= UNSIGNED_MAX ||
-		row.unsigned_bytes + BODY_SEALED_MAX > UNSIGNED_BYTES_MAX) {
-		r = crypto_sign(s->crypto, &n->keys->sign, LABEL_SIGN, SPAN_OF(row.head), &sig);
-		if (r)
-			return err_odd(r);
-		c.signature = SPAN_OF(sig);
-		row.unsigned_n = row.unsigned_bytes = 0;
-	}
-	r = store_change(s, &h, &row.head, &c, &row);
+	r = store_change(s, &h, &row.head, &c, &row, true);
 	if (r)
 		return err_up(r);
 	*ret = (struct ref){ .at = h.at, .change = row.head };
@@ -259,19 +244,15 @@ static int check_signature(
 	struct step *s, const struct header *h, const struct hash *id, struct span signature)
 {
 	struct pubkey key;
-	struct sig sig;
 	int r;
 
-	if (signature.len != SIG_LEN)
+	if (!signature.len)
 		return CHAIN_E_SIGNATURE;
 	r = region_key(s, &h->at.author, &h->at.incarnation, &key);
 	if (r)
 		return r == ROW_NONE ? CHAIN_E_UNKNOWN : err_up(r);
-	memcpy(sig.b, signature.at, SIG_LEN);
-	r = crypto_verify(s->crypto, &key, LABEL_SIGN, SPAN_OF(*id), &sig);
-	if (r)
-		return r == CRYPTO_E_BAD ? CHAIN_E_SIGNATURE : err_up(r);
-	return 0;
+	r = signature_check(s->crypto, &key, id, signature, &s->node->summits);
+	return r < 0 ? err_up(r) : r ? CHAIN_E_SIGNATURE : 0;
 }
 
 static int read_control(
@@ -485,7 +466,7 @@ static int store_run(struct step *s, const struct checked *k, const struct run *
 		row->seq = h->at.seq;
 		row->head = k->ids[i];
 		row->bytes += quota_cost(wire_change_size(&run->changes[i]));
-		r = store_change(s, h, &k->ids[i], &run->changes[i], row);
+		r = store_change(s, h, &k->ids[i], &run->changes[i], row, false);
 		/* A control change may have changed the circle: look again. */
 		if (!r)
 			r = node_affairs(s, &h->record, &a);

@@ -255,7 +255,7 @@ static int add_change(struct step *s, struct filling *f, uint64_t n, const struc
 	int r = index_get(s->view, &row->record, &row->at, &index);
 
 	if (!r)
-		r = log_get(s->view, index.n, &c);
+		r = log_read(s, index.n, &c);
 	if (r)
 		return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
 	size = wire_change_size(&c);

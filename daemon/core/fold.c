@@ -120,7 +120,7 @@ static int load_change(struct reading *w)
 	if (value.bad || !index_key_read((struct span){ rd->scan.key, rd->scan.key_len },
 				 &again, &c->ref.at))
 		return err_new(-EUCLEAN);
-	r = log_get(w->s->view, n, &bytes);
+	r = log_read(w->s, n, &bytes);
 	if (r)
 		return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
 	if (wire_header_decode(bytes.header, &c->header))

@@ -97,7 +97,7 @@ static int next_change(
 	while (f->next < s->node->log_next && left->changes && left->bytes) {
 		struct wire_change c;
 		struct header h;
-		int r = log_get(s->view, f->next, &c);
+		int r = log_read(s, f->next, &c);
 
 		if (r && r != ROW_NONE)
 			return r;

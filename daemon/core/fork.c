@@ -45,7 +45,7 @@ static int held_run(struct step *s, const struct header *h, struct run *ret)
 
 		r = index_get(s->view, &h->record, &at, &index);
 		if (!r)
-			r = log_get(s->view, index.n, &c);
+			r = log_read(s, index.n, &c);
 		if (r == ROW_NONE)
 			break;
 		if (r)
@@ -173,7 +173,9 @@ int fork_keep(struct step *s, const struct header *h, const struct run *run, siz
 
 	if (r != ROW_NONE)
 		return r;
-	r = make_evidence(s, h, run, at, &evidence);
+	r = turn_write(s); /* what is held may be of this turn */
+	if (!r)
+		r = make_evidence(s, h, run, at, &evidence);
 	if (r)
 		return err_up(r);
 	room = evidence.len + 8;

@@ -42,7 +42,7 @@ int handover_words(
 		return r;
 	if (!hash_equal(&at.change, &h->control.words.change))
 		return ROW_NONE;
-	r = log_get(s->view, at.n, &c);
+	r = log_read(s, at.n, &c);
 	if (r)
 		return r;
 	r = wire_header_decode(c.header, &header);

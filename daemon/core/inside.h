@@ -183,6 +183,16 @@ struct stream {
 	uint64_t left; /* changes to be told */
 };
 
+/* What a turn has added and not written to the log yet (turn.c); all of it in the turn's arena,
+ * and so are the bytes of the changes. */
+struct turn_head;
+struct turn_changes {
+	struct wire_change *held; /* the last .n of the log, before .log_next */
+	size_t n, room;
+	struct turn_head *heads; /* that are to be signed */
+	size_t n_heads, room_heads;
+};
+
 struct node {
 	struct crypto *crypto;
 	const struct node_keys *keys;
@@ -194,7 +204,9 @@ struct node {
 	bool has_endpoint; /* others can dial us */
 
 	uint64_t log_next;
-	uint64_t clock; /* hybrid logical clock, the last one given */
+	struct turn_changes turn;
+	struct summits summits; /* of batches that were verified */
+	uint64_t clock;         /* hybrid logical clock, the last one given */
 	struct id boot_nonce;
 
 	bool link_ready;
@@ -316,13 +328,12 @@ enum {
 enum verdict chain_verdict(int verdict);
 
 /* Add a change of our own. For sealed ones .body is filled (clock, deps and seed are set here),
- * for control ones .control. Signed when .sign, and always when (P3.3) asks for it. */
+ * for control ones .control. It is signed when the turn ends, or by turn_write(). */
 struct own_change {
 	const struct id *record;
 	struct control *control; /* or */
 	struct body *body;
 	uint32_t class;
-	bool sign;
 };
 MUST_USE int chain_append(struct step *s, const struct own_change *o, struct ref *ret);
 /* Take a run from a peer: 0 and the number that was new, or a verdict (then nothing was
@@ -339,6 +350,19 @@ MUST_USE int chain_check_control(struct step *s, const struct id *record,
 	const struct wire_change *c, struct ref *ret, struct control *ret_control);
 /* How much of PATH_MAX_BYTES a record's control changes take. */
 MUST_USE int chain_path_bytes(struct step *s, const struct id *record, size_t *ret);
+
+/* turn.c: changes on their way into the log --------------------------------------------------
+ */
+/* The next change of the log, of others or of our own: it, its header and its body stand in the
+ * turn's arena. One of our own is signed later, if no other one of its chain covers it. */
+MUST_USE int turn_hold(struct step *s, const struct wire_change *c);
+MUST_USE int turn_own(struct step *s, const struct header *h, const struct hash *id,
+	const struct wire_change *c);
+/* Sign and write what the turn has so far. Nothing leaves a region without: at the end of the
+ * turn, and before that where a signature of our own is read (answers, exports, proofs). */
+MUST_USE int turn_write(struct step *s);
+/* log_get() for core: what this turn has added, too. */
+MUST_USE int log_read(struct step *s, uint64_t n, struct wire_change *ret); /* 0, ROW_NONE */
 
 /* keys.c: content keys -----------------------------------------------------------------------
  */
@@ -382,7 +406,7 @@ MUST_USE int feed_came(struct step *s, struct peer *p, const struct message *m, 
 MUST_USE int feed_reconcile(struct step *s, struct peer *p, const struct message *m);
 /* Ask for more if it is time. */
 MUST_USE int feed_ask(struct step *s, struct peer *p);
-/* At the end of a step: send what standing requests allow. */
+/* At the end of a turn: send what standing requests allow. */
 MUST_USE int feed_pump(struct step *s, struct peer *p);
 MUST_USE int feed_oldest(
 	struct step *s, const struct id *peer, uint64_t *ret_unsent, uint64_t *ret_ms);

@@ -33,8 +33,7 @@ static int seal_words(struct step *s, const struct id *record, struct entry *e,
 
 	e->has_effective = true;
 	e->effective = node_today(s);
-	r = chain_append(
-		s, &(struct own_change){ .record = record, .body = &b, .sign = true }, ret);
+	r = chain_append(s, &(struct own_change){ .record = record, .body = &b }, ret);
 	if (r == BODY_E_KEY)
 		return PROBLEM_KEYS_MISSING;
 	if (r == BODY_E_FORM)
@@ -47,8 +46,7 @@ static int seal_words(struct step *s, const struct id *record, struct entry *e,
 static int say(struct step *s, const struct id *record, struct control *c, enum tell_verb verb,
 	const struct id *peer, struct ref *ret)
 {
-	int r = chain_append(
-		s, &(struct own_change){ .record = record, .control = c, .sign = true }, ret);
+	int r = chain_append(s, &(struct own_change){ .record = record, .control = c }, ret);
 
 	if (r)
 		return err_odd(r);
@@ -91,8 +89,7 @@ static int admit(
 	c.has_before = false;
 	c.set = &row;
 	c.n_set = 1;
-	r = chain_append(
-		s, &(struct own_change){ .record = record, .control = &c, .sign = true }, &ref);
+	r = chain_append(s, &(struct own_change){ .record = record, .control = &c }, &ref);
 	return r ? err_odd(r) : 0;
 }
 

@@ -7,6 +7,7 @@
  * life)
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,8 +272,8 @@ int node_touch(struct step *s, const struct id *record)
 	return 0;
 }
 
-/* A step's end -------------------------------------------------------------------------------
- */
+/* The ends of steps and turns
+ * ---------------------------------------------------------------- */
 
 static int finish_step(struct step *s)
 {
@@ -289,14 +290,25 @@ static int finish_step(struct step *s)
 		if (!r)
 			r = record_told(s, &record);
 	}
+	return r ? err_up(r) : 0;
+}
+
+static int end_turn(struct step *s)
+{
+	struct node *n = s->node;
+	int r = uptake_some(s);
+
+	if (!r)
+		r = handover_limits(s);
+	if (!r)
+		r = turn_write(s);
 	for (size_t i = 0; i < n->n_peers && !r; i++) {
 		struct peer *p = n->peers[i];
 
-		if (p->state != PEER_LIVE) {
-			r = peer_save(s, p);
-			continue;
-		}
-		r = sync_pump(s, p);
+		p->gets_in_turn = p->asked_in_turn = 0;
+		p->answered_in_turn = 0;
+		if (p->state == PEER_LIVE)
+			r = sync_pump(s, p);
 		if (!r)
 			r = requests_pump(s, p);
 		if (!r)
@@ -306,10 +318,7 @@ static int finish_step(struct step *s)
 	}
 	if (!r)
 		r = follow_some(s);
-	if (!r)
-		r = uptake_some(s);
-	if (!r)
-		r = handover_limits(s);
+	assert(r || !n->turn.n); /* what is said here writes nothing that has to be signed */
 	return r ? err_up(r) : 0;
 }
 
@@ -431,36 +440,54 @@ static int take_event(struct step *s)
 	return 0;
 }
 
-int node_step(struct node *n, const struct event *e, const struct view *v, struct actions *out)
+/* What came of a step or of a turn's end, as the host is told. */
+static int outcome(const struct step *s, int r)
 {
-	struct step s = { .node = n,
-		.event = e,
-		.view = v,
-		.out = out,
-		.arena = out->arena,
-		.crypto = n->crypto };
-	int r;
-
-	look_at_disk(n, e);
-	n->touched = NULL;
-	n->n_touched = n->room_touched = 0;
-	/* A turn that has said nothing yet is a new one. */
-	for (size_t i = 0; i < n->n_peers && out->n == 0; i++)
-		n->peers[i]->gets_in_turn = n->peers[i]->asked_in_turn = 0,
-		n->peers[i]->answered_in_turn = 0;
-	r = take_event(&s);
-	if (!r)
-		r = finish_step(&s);
 	/* Texts of replies and tellings may be missing for want of memory: not unnoticed. */
-	if (!r && s.arena->failed)
+	if (!r && s->arena->failed)
 		r = err_new(-ENOMEM);
-	n->touched = NULL;
-	n->n_touched = n->room_touched = 0;
 	if (r == -ENOSPC)
 		return VIEW_FULL;
 	if (r == -EUCLEAN)
 		return VIEW_DAMAGED;
 	return r ? err_odd(r) : 0;
+}
+
+static struct step step_of(
+	struct node *n, const struct event *e, const struct view *v, struct actions *out)
+{
+	return (struct step){ .node = n,
+		.event = e,
+		.view = v,
+		.out = out,
+		.arena = out->arena,
+		.crypto = n->crypto };
+}
+
+int node_step(struct node *n, const struct event *e, const struct view *v, struct actions *out)
+{
+	struct step s = step_of(n, e, v, out);
+	int r;
+
+	look_at_disk(n, e);
+	n->touched = NULL;
+	n->n_touched = n->room_touched = 0;
+	r = take_event(&s);
+	if (!r)
+		r = finish_step(&s);
+	n->touched = NULL;
+	n->n_touched = n->room_touched = 0;
+	return outcome(&s, r);
+}
+
+int node_end(struct node *n, const struct event *e, const struct view *v, struct actions *out)
+{
+	struct step s = step_of(n, e, v, out);
+	int r = end_turn(&s);
+
+	n->touched = NULL;
+	n->n_touched = n->room_touched = 0;
+	return outcome(&s, r);
 }
 
 msec node_due(const struct node *n)

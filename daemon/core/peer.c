@@ -194,6 +194,8 @@ int peer_load(struct step *s, const struct id *region)
 	struct checked_card c;
 	int r = region_card(s, region, &c);
 
+	if (!r && p)
+		r = peer_save(s, p); /* the row may be behind: it is written when a turn ends */
 	if (r)
 		return err_odd(r);
 	if (!p) {

@@ -48,7 +48,7 @@ int record_new(struct step *s, const char *authority, const char *child, struct 
 		.suite = 1,
 		.keys = keys,
 		.n_keys = CLASSES_MADE };
-	struct own_change own = { .record = ret, .control = &c, .sign = true };
+	struct own_change own = { .record = ret, .control = &c };
 	struct hash hash;
 	struct ref ref;
 	int r;
@@ -84,8 +84,7 @@ int record_new(struct step *s, const char *authority, const char *child, struct 
 	alias.alias.child = (struct span){ (const uint8_t *)child, strlen(child) };
 	r = token_put(s, alias.alias.authority, alias.alias.child, ret);
 	if (!r)
-		r = chain_append(s,
-			&(struct own_change){ .record = ret, .body = &b, .sign = true }, &ref);
+		r = chain_append(s, &(struct own_change){ .record = ret, .body = &b }, &ref);
 	if (!r)
 		r = summary_entries(s, ret, &alias, 1);
 	return r ? err_odd(r) : 0;
@@ -182,7 +181,7 @@ int record_progress(
 static int say(struct step *s, const struct id *record, struct control *c, enum tell_verb verb,
 	const struct id *peer)
 {
-	struct own_change own = { .record = record, .control = c, .sign = true };
+	struct own_change own = { .record = record, .control = c };
 	struct tell t = { .verb = verb, .record = *record };
 	struct ref ref;
 	int r;
@@ -275,8 +274,7 @@ static int remove_member(struct step *s, const struct id *record, const struct i
 	c.has_before = false;
 	c.removed = &out;
 	c.n_removed = 1;
-	r = chain_append(
-		s, &(struct own_change){ .record = record, .control = &c, .sign = true }, &ref);
+	r = chain_append(s, &(struct own_change){ .record = record, .control = &c }, &ref);
 	if (!r)
 		r = feed_last(s, region, record, &ref.at);
 	if (!r)
@@ -314,8 +312,7 @@ static int back_to_reader(struct step *s, const struct id *record, const struct 
 	c.has_before = false;
 	c.set = &row;
 	c.n_set = 1;
-	r = chain_append(
-		s, &(struct own_change){ .record = record, .control = &c, .sign = true }, &ref);
+	r = chain_append(s, &(struct own_change){ .record = record, .control = &c }, &ref);
 	return r ? err_odd(r) : 0;
 }
 

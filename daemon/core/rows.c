@@ -104,14 +104,14 @@ static struct span pair_span(const struct id *a, const struct id *b, uint8_t int
 	return (struct span){ into, 2 * ID_LEN };
 }
 
-/* A change as one value: be16 header length, header, u8 signature length, signature, body. */
+/* A change as one value: be16 header length, header, be16 signature length, signature, body. */
 static struct span change_pack(const struct wire_change *c, uint8_t *into, size_t room)
 {
 	struct writer w = writer_of(into, room);
 
 	put_u16(&w, (uint16_t)c->header.len);
 	put_span(&w, c->header);
-	put_u8(&w, (uint8_t)c->signature.len);
+	put_u16(&w, (uint16_t)c->signature.len);
 	put_span(&w, c->signature);
 	put_span(&w, c->body);
 	return writer_span(&w);
@@ -122,12 +122,12 @@ bool change_unpack(struct span value, struct wire_change *ret)
 	struct reader r = reader_of(value);
 
 	ret->header = get_span(&r, get_u16(&r));
-	ret->signature = get_span(&r, get_u8(&r));
+	ret->signature = get_span(&r, get_u16(&r));
 	ret->body = get_span(&r, r.left);
 	return !r.bad;
 }
 
-#define CHANGE_PACKED_MAX (HEADER_MAX + SIG_LEN + BODY_SEALED_MAX + 64)
+#define CHANGE_PACKED_MAX (HEADER_MAX + SIGNATURE_MAX + BODY_SEALED_MAX + 64)
 
 int log_put(const struct view *v, uint64_t n, const struct wire_change *c)
 {
@@ -247,8 +247,6 @@ bool chain_row_read(
 	ret->seq = ret_at->seq = get_u64(&r);
 	get_into(&r, ret->head.b, HASH_LEN);
 	ret->forked = get_u8(&r);
-	ret->unsigned_n = get_u32(&r);
-	ret->unsigned_bytes = get_u32(&r);
 	ret->clock = get_u64(&r);
 	ret->bytes = get_u64(&r);
 	return !k.bad && !r.bad;
@@ -278,8 +276,6 @@ int chain_put(const struct view *v, const struct id *record, const struct id *au
 	put_u64(&w, row->seq);
 	put_bytes(&w, row->head.b, HASH_LEN);
 	put_u8(&w, row->forked);
-	put_u32(&w, row->unsigned_n);
-	put_u32(&w, row->unsigned_bytes);
 	put_u64(&w, row->clock);
 	put_u64(&w, row->bytes);
 	return row_put(

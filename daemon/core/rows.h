@@ -62,10 +62,8 @@ struct chain_row {
 	uint64_t seq; /* of the head */
 	struct hash head;
 	bool forked;
-	uint32_t unsigned_n,
-		unsigned_bytes; /* behind the last signature; our own chains only */
-	uint64_t clock;         /* of the head, when it is known */
-	uint64_t bytes;         /* that the chain takes here (P7.12); not of our own */
+	uint64_t clock; /* of the head, when it is known */
+	uint64_t bytes; /* that the chain takes here (P7.12); not of our own */
 };
 MUST_USE int chain_get(const struct view *v, const struct id *record, const struct id *author,
 	const struct id *incarnation, struct chain_row *ret);

@@ -258,12 +258,27 @@ static enum outcome outcome_of(int result)
 	return OUTCOME_BROKEN;
 }
 
+/* Sign, and say to peers and followers what came of it. */
+static void end_steps(struct host *h)
+{
+	const struct event e = {
+		.now = host_now(), .wall_ms = host_wall(), .figures = &h->figures
+	};
+	struct turn *t = &h->turn;
+
+	if (t->failed)
+		return;
+	t->result = node_end(h->node, &e, &t->view, &t->actions);
+	t->failed = t->result != 0;
+}
+
 static int finish(struct host *h, enum outcome *ret)
 {
 	struct turn *t = &h->turn;
 	int r;
 
 	*ret = OUTCOME_DONE;
+	end_steps(h);
 	if (!t->failed && store_turn_dirty(h->store)) {
 		r = commit(h, ret);
 		if (r < 0)

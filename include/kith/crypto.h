@@ -125,6 +125,21 @@ void merkle_init(struct merkle *m);
 MUST_USE int merkle_add(struct crypto *c, struct merkle *m, const struct span *parts, size_t n);
 MUST_USE int merkle_root(struct crypto *c, const struct merkle *m, struct hash *ret);
 
+/* Inclusion proofs (RFC 9162, 2.1.3). A tree that is held whole: .n leaf hashes, and behind
+ * them room for the nodes above, up to the root, which is the last of all. */
+#define MERKLE_LEVELS_MAX 16
+#define MERKLE_NODES(n)   (2 * (n) + MERKLE_LEVELS_MAX)
+MUST_USE int merkle_leaf(struct crypto *c, struct span leaf, struct hash *ret);
+MUST_USE int merkle_tree(
+	struct crypto *c, struct hash *nodes, size_t n, const struct hash **ret_root);
+/* How many hashes prove that a leaf stands at .index of .n; .index < .n. */
+size_t merkle_path_len(size_t index, size_t n);
+/* They, for a leaf of a whole tree: merkle_path_len hashes. */
+void merkle_path(const struct hash *nodes, size_t n, size_t index, uint8_t *ret);
+/* The root to which a leaf at .index of .n and such a path lead. */
+MUST_USE int merkle_climb(struct crypto *c, const struct hash *leaf, size_t index, size_t n,
+	const uint8_t *path, struct hash *ret);
+
 /* Key files: a secret on disk, 0600, written to a temporary name, flushed and renamed. With a
  * wrapping key (32 bytes, from a systemd credential) the file is sealed; without, it is a plain
  * text with a label. .kind is a short word of ours. Verdict CRYPTO_E_BAD, always with .why: on

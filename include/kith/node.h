@@ -173,9 +173,33 @@ struct node *node_free(struct node *n); /* accepts NULL, returns NULL */
  * with nothing else when it changes nothing, or answers disk-full); < 0 fatal. */
 MUST_USE int node_step(
 	struct node *n, const struct event *e, const struct view *v, struct actions *out);
+/* The last call of every turn in which a step was taken, before it is committed: what was
+ * written is signed, and peers and followers are told. Of the event the times and the figures
+ * count; results as those of a step. */
+MUST_USE int node_end(
+	struct node *n, const struct event *e, const struct view *v, struct actions *out);
 
 /* When to call EVENT_TICK next, on the monotonic clock; MSEC_NEVER is possible. */
 msec node_due(const struct node *n);
+
+/* Signatures of changes: of one change (P3.1), or of a batch and a place in it (P3.6). The one
+ * function that verifies either, with the key of the author's incarnation: 0, CRYPTO_E_BAD.
+ * .seen may be NULL; with it a batch costs one verification however many of its changes come.
+ */
+#define SUMMITS_MAX 64
+struct summits {
+	size_t next;
+	struct {
+		uint8_t summit[8 + HASH_LEN];
+		struct sig sig;
+		struct pubkey key;
+	} v[SUMMITS_MAX]; /* begun zeroed: what verifies with no key is not in it */
+};
+MUST_USE int signature_check(struct crypto *c, const struct pubkey *key,
+	const struct hash *change, struct span signature, struct summits *seen);
+/* The signatures of .n changes, at most BATCH_MAX, made with one: into .ret, bytes in .a. */
+MUST_USE int signatures_make(struct crypto *c, const struct secret *key,
+	const struct hash *changes, size_t n, struct arena *a, struct span *ret);
 
 /* Verifying what is stored, again: every chain of every record by its own hashes, links and
  * signatures (P2, P3), and the control changes that lie beside them. It needs no node and may
@@ -197,6 +221,7 @@ struct verify {
 	struct place at;
 	struct hash prev;
 	uint32_t uncovered; /* changes since the last signature */
+	struct summits summits;
 	uint8_t key[VIEW_KEY_MAX + 1];
 	size_t key_len;
 };

@@ -29,6 +29,8 @@ enum {
 #define RUN_CHANGES_MAX 256
 #define RUN_BYTES_MAX   (192 * 1024)
 #define BUNDLE_MAX      6144
+#define BATCH_MAX       4096                              /* heads in one batch (P3.6) */
+#define SIGNATURE_MAX   (SIG_LEN + 2 * 4 + 12 * HASH_LEN) /* of a change, of either form */
 #define HEADER_VERSION  1
 
 /* Header (P2.1). */
@@ -43,7 +45,7 @@ struct header {
 MUST_USE int wire_header_decode(struct span bytes, struct header *ret);
 size_t wire_header_encode(const struct header *h, uint8_t into[HEADER_MAX]);
 
-/* A change as bytes (P2.6). .signature.len is 0 or SIG_LEN. */
+/* A change as bytes (P2.6). .signature.len is 0, SIG_LEN, or that of a batch (P3.6). */
 struct wire_change {
 	struct span header, signature, body;
 };

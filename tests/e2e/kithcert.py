@@ -397,7 +397,7 @@ class Certificate:
 
 
 def signed_by(key, change_id, signature):
-    return kf.verified(key, b'kith/sign/1\0', change_id, signature)
+    return kf.signed_change(key, change_id, signature)
 
 
 def contradiction(one, other):

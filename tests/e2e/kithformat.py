@@ -331,6 +331,63 @@ def change_id(header):
     return sha256(b'kith/change/1\0', header)
 
 
+def merkle_path(hashed, index):
+    """RFC 9162, 2.1.3.1, as it is written there, over leaves that are hashed."""
+    if len(hashed) == 1:
+        return []
+    k = 1 << (len(hashed) - 1).bit_length() - 1
+    if index < k:
+        return merkle_path(hashed[:k], index) + [merkle(hashed[k:])]
+    return merkle_path(hashed[k:], index - k) + [merkle(hashed[:k])]
+
+
+def merkle_climb(leaf, index, size, path):
+    """RFC 9162, 2.1.3.2, as it is written there: the root, or None."""
+    fn, sn, r = index, size - 1, sha256(b'\0', leaf)
+    for p in path:
+        if sn == 0:
+            return None
+        if fn & 1 or fn == sn:
+            r = sha256(b'\1', p, r)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = sha256(b'\1', r, p)
+        fn, sn = fn >> 1, sn >> 1
+    return r if sn == 0 else None
+
+
+BATCH_MAX = 4096
+
+
+def sign_change(secret, change):
+    """(P3.1)"""
+    return sign(secret, b'kith/sign/1\0', change)
+
+
+def sign_batch(secret, changes, indexes=None):
+    """(P3.6): the signatures of these changes, or of those at .indexes."""
+    hashed = [sha256(b'\0', c) for c in changes]
+    sig = sign(secret, b'kith/batch/1\0', be64(len(changes)) + merkle(hashed))
+    return [sig + be32(i) + be32(len(changes)) + b''.join(merkle_path(hashed, i))
+            for i in (range(len(changes)) if indexes is None else indexes)]
+
+
+def signed_change(public, change, signature):
+    """Whether a signature of either form is that of the change (P3.1, P3.6)."""
+    if len(signature) == 64:
+        return verified(public, b'kith/sign/1\0', change, signature)
+    if len(signature) < 72 or (len(signature) - 72) % 32:
+        return False
+    index, size = struct.unpack('>II', signature[64:72])
+    if not (2 <= size <= BATCH_MAX and index < size):
+        return False
+    path = [signature[i:i + 32] for i in range(72, len(signature), 32)]
+    root = merkle_climb(change, index, size, path)
+    return root is not None and verified(public, b'kith/batch/1\0', be64(size) + root,
+                                         signature[:64])
+
+
 def check_run(changes, key, label='run'):
     """(P3.2) .changes: (header bytes, signature, body). The last is signed, links and bodies hold."""
     need(1 <= len(changes) <= 256, 'P3.2', f'{label}: {len(changes)} changes')
@@ -345,7 +402,7 @@ def check_run(changes, key, label='run'):
                  'P2.4', f'{label}: seq {h.seq} does not follow')
         last = h, change_id(header)
     need(changes[-1][1], 'P3.2', f'{label}: the last change is not signed')
-    need(verified(key, b'kith/sign/1\0', last[1], changes[-1][1]), 'P3.1',
+    need(signed_change(key, last[1], changes[-1][1]), 'P3.1',
          f'{label}: signature')
 
 

@@ -400,7 +400,8 @@ class Record:
                 raise Refused(r.rule, f'change {i + 1} of the file{after}: {r.text}') from r
             where = self.say(c.place)
             need(c.h.record == self.record, 'P9.1', f'{where} belongs to another record')
-            need(len(c.signature) in (0, 64), 'P2.6', f'{where}: signature')
+            need(len(c.signature) in (0, 64) or 104 <= len(c.signature) <= 456, 'P2.6',
+                 f'{where}: signature')
             need(len(c.body_bytes) <= kf.BODY_MAX, 'P2.6', f'{where}: a body of '
                  f'{len(c.body_bytes)} bytes')
             need(kf.sha256(c.body_bytes) == c.h.body_hash, 'P2.5',
@@ -426,7 +427,7 @@ class Record:
         for c in chain:
             where = self.say(c.place)
             if c.signature:
-                need(kf.verified(key, b'kith/sign/1\0', c.id, c.signature), 'P3.1',
+                need(kf.signed_change(key, c.id, c.signature), 'P3.1',
                      f'{where}: the signature is not that of its incarnation')
                 unsigned = size = 0
                 continue

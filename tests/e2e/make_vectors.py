@@ -150,6 +150,66 @@ def changes():
     }
 
 
+def batches():
+    """(P3.6): every place of small trees, some of the largest, and what is refused."""
+    secret = NORTH.signers[0]
+    key = kf.sign_public(secret)
+    ids = [kf.sha256(b'change', kf.be32(i)) for i in range(kf.BATCH_MAX)]
+
+    def rows(size, indexes):
+        made = kf.sign_batch(secret, ids[:size], indexes)
+        for i, signature in zip(indexes, made):
+            assert kf.signed_change(key, ids[i], signature)
+        return [{'index': str(i), 'change': ids[i], 'signature': s}
+                for i, s in zip(indexes, made)]
+
+    seven = kf.sign_batch(secret, ids[:7])
+    sig, place, path = seven[2][:64], seven[2][64:72], seven[2][72:]
+    be32, last = kf.be32, seven[6]
+
+    def batch(signed, size=7):
+        return kf.sign(secret, *signed) + be32(2) + be32(size) + path
+
+    root = kf.merkle([kf.sha256(b'\0', c) for c in ids[:7]])
+    one = kf.sign(secret, b'kith/batch/1\0', kf.be64(1) + kf.sha256(b'\0', ids[2]))
+    cases = [
+        ('another change', seven[3]), ('another place', sig + be32(3) + be32(7) + path),
+        ('the place behind the last', sig + be32(7) + be32(7) + path),
+        ('a size of 8 that has the same path', sig + be32(2) + be32(8) + path),
+        ('a size of 4 and a path of 7', sig + be32(2) + be32(4) + path),
+        ('size 0', sig + be32(0) + be32(0) + path),
+        ('size 1, without a path', one + be32(0) + be32(1)),
+        ('size 1, without place and path', one),
+        ('a size of 2^32 - 1', sig + be32(2) + be32(2**32 - 1) + path),
+        ('index and size of 2^32 - 1', sig + be32(2**32 - 1) * 2 + path),
+        ('no path', sig + place), ('a hash of the path is missing', seven[2][:-32]),
+        ('a hash too many', seven[2] + bytes(32)), ('a byte too many', seven[2] + b'\0'),
+        ('a bit of the signature', bytes([sig[0] ^ 1]) + sig[1:] + place + path),
+        ('a bit of the path', sig + place + path[:-1] + bytes([path[-1] ^ 1])),
+        ('the path upside down', sig + place + path[64:] + path[32:64] + path[:32]),
+        ('the path of the last', last[:64] + place + last[72:]),
+        ('without its place', sig), ('a single signature and a place',
+                                     kf.sign_change(secret, ids[2]) + place + path),
+        ('the label of a single one', batch((b'kith/sign/1\0', kf.be64(7) + root))),
+        ('the root alone', batch((b'kith/batch/1\0', root))),
+        ('another region', kf.sign_batch(SOUTH.signers[0], ids[:7])[2]),
+        ('a tree of the ids of nodes', kf.sign_batch(
+            secret, [root, kf.sha256(b'\0', ids[2])])[1]),
+        ('one more than the most', kf.sign_batch(
+            secret, ids + [kf.sha256(b'one more')], [2])[0]),
+    ]
+    for why, signature in cases:
+        if kf.signed_change(key, ids[2], signature):
+            raise AssertionError(why)
+    return {
+        'secret': secret, 'public': key, 'single': kf.sign_change(secret, ids[0]),
+        'batches': [{'size': str(n), 'signed': rows(n, range(n))} for n in (2, 3, 4, 5, 7, 8, 13)],
+        'some': [{'size': str(n), 'signed': rows(n, [0, 1, n // 2 - 1, n // 2, n - 2, n - 1])}
+                 for n in (256, 4095, kf.BATCH_MAX)],
+        'refused': [{'why': why, 'change': ids[2], 'signature': s} for why, s in cases],
+    }
+
+
 def content():
     seed = chance('seed')
     note = record_pb.Entry(kind=1, title='visit', text='all well')
@@ -777,7 +837,8 @@ def certificates():
     return {'good': good, 'broken': broken, 'pairs': pairs}
 
 
-FILES = {'ids': ids, 'header': headers, 'change': changes, 'content': content, 'seal': seals,
+FILES = {'ids': ids, 'header': headers, 'change': changes, 'batch': batches,
+         'content': content, 'seal': seals,
          'pad': pads, 'keys': keys, 'card': cards, 'control': controls, 'hello': hellos,
          'fold': folds, 'custody': custodies, 'certificate': certificates}
 

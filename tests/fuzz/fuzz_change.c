@@ -14,7 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	demand(c.header.len >= 1 && c.header.len <= HEADER_MAX &&
 		c.body.len <= BODY_SEALED_MAX);
-	demand(c.signature.len == 0 || c.signature.len == SIG_LEN);
+	demand(c.signature.len == 0 || c.signature.len == SIG_LEN ||
+		(c.signature.len >= SIG_LEN + 8 + HASH_LEN &&
+			c.signature.len <= SIGNATURE_MAX && c.signature.len % HASH_LEN == 8));
 	demand(c.header.at >= data && c.header.at + c.header.len <= data + size);
 	struct arena a;
 	arena_init(&a, 0);

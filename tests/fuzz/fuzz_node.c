@@ -277,6 +277,7 @@ void world_step(struct world *w, struct event *e)
 	e->wall_ms = EPOCH_MS + w->now;
 	e->figures = e->kind == EVENT_ASK ? &figures : NULL;
 	demand(node_step(w->node, e, &view, &out) == 0);
+	demand(node_end(w->node, e, &view, &out) == 0);
 	strict_done(&strict);
 	demand(arena.used <= STEP_MEMORY);
 	if (ground.telling)

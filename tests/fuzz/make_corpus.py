@@ -122,6 +122,8 @@ def messages(bundle, control):
     run = P.Run(changes=[change, last])
     write("change", "unsigned", change)
     write("change", "signed", path)
+    batch = SIG + (1).to_bytes(4, "big") + (2).to_bytes(4, "big") + HASH
+    write("change", "batch", C.Change(header=path.header, signature=batch, body=control))
     write("change", "twice", last.SerializeToString() * 2)
     wrap = P.KeyWrap(epoch=1, wrap=bytes(80))
     have = P.Have(author=ID, incarnation=ID, seq=4)

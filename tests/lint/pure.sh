@@ -10,7 +10,8 @@ allowed+='|malloc|calloc|realloc|free|qsort|bsearch|v?snprintf|(__errno_location
 allowed+='|__[a-z_]+_chk|__assert_fail|_GLOBAL_OFFSET_TABLE_|__tls_get_addr|__stack_chk_fail'
 allowed+='|__(asan|ubsan|tsan|sanitizer)_[a-z0-9_]+|protobuf_c_[a-z0-9_]+'
 allowed+='|crypto_(counts|hash|mac|hkdf|same|random|verify|sign|sign_public|sign_keypair|dh'
-allowed+='|dh_public|dh_keypair|seal|open|box|unbox|wrap|unwrap)|merkle_(init|add|root)|secret_done'
+allowed+='|dh_public|dh_keypair|seal|open|box|unbox|wrap|unwrap)|merkle_(init|add|root|leaf|tree|path|path_len|climb)'
+allowed+='|secret_done'
 
 [ -s "$1" ] || { echo "$1 is not there"; exit 1; }
 wants=$(nm -u "$1" | awk '$1 == "U" { print $2 }' | sort -u)

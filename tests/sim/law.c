@@ -51,7 +51,6 @@ static const char *signature_wrong(
 	struct world *w, const struct region *author, const struct hash *id, struct span sig)
 {
 	struct hash h;
-	struct sig s;
 	uint64_t key;
 	uint64_t *slot;
 
@@ -61,11 +60,7 @@ static const char *signature_wrong(
 	slot = &w->verified[key % COUNT(w->verified)];
 	if (*slot == key)
 		return NULL;
-	if (sig.len != SIG_LEN)
-		return "its signature has another length";
-	memcpy(s.b, sig.at, SIG_LEN);
-	if (crypto_verify(w->judge, &author->sign_public, SPAN_LIT("kith/sign/1\0"),
-		    SPAN_OF(*id), &s))
+	if (signature_check(w->judge, &author->sign_public, id, sig, NULL))
 		return "its signature is not its author's";
 	*slot = key;
 	return NULL;

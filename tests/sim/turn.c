@@ -109,15 +109,15 @@ static const struct host_figures *figures_of(const struct region *r)
 	return r->full && r->room % 2 ? &full : &roomy;
 }
 
-/* One event. Its n-th allocation fails when it is so ordered; nothing may come of that but a
- * broken turn. */
+/* One event, or the turn's end: no event. Its n-th allocation fails when it is so ordered;
+ * nothing may come of that but a broken turn. */
 static enum outcome step(struct region *r, const struct event *event, const struct view *view,
 	struct actions *out)
 {
 	struct world *w = r->world;
 	const uint64_t calls = alloc_count();
 	const size_t used = r->arena.used;
-	struct event e = *event;
+	struct event e = event ? *event : (struct event){ .kind = EVENT_TICK };
 	bool starved = false;
 	int rc;
 
@@ -126,8 +126,8 @@ static enum outcome step(struct region *r, const struct event *event, const stru
 	e.figures = figures_of(r);
 	if (r->starve)
 		alloc_fail_at(r->starve);
-	rc = node_step(r->node, &e, view, out);
-	w->events++;
+	rc = event ? node_step(r->node, &e, view, out) : node_end(r->node, &e, view, out);
+	w->events += event != NULL;
 	if (r->starve) {
 		const uint64_t made = alloc_count() - calls;
 
@@ -161,8 +161,8 @@ static enum outcome attempt(struct region *r, const struct event *const *events,
 	must(store_turn_begin(r->store, &r->view));
 	view = port_view(r);
 	watch_turn_begins(r);
-	for (size_t i = 0; i < n; i++) {
-		const enum outcome outcome = step(r, events[i], &view, &out);
+	for (size_t i = 0; i <= n; i++) {
+		const enum outcome outcome = step(r, i < n ? events[i] : NULL, &view, &out);
 
 		if (outcome != DONE) {
 			store_turn_abort(r->store);

@@ -244,6 +244,8 @@ static void fix_step(struct fix *x, unsigned at, const struct event *e)
 	arena_reset(&s->arena);
 	assert_int_equal(store_turn_begin(s->store, &s->view), 0);
 	s->result = node_step(s->node, &now, &s->view, &out);
+	if (s->result == 0)
+		s->result = node_end(s->node, &now, &s->view, &out);
 	if (s->result != 0) {
 		store_turn_abort(s->store);
 		return;
@@ -548,8 +550,7 @@ UNUSED static int fix_inside(
 	r = todo(&step, ctx);
 	s->node->touched = NULL;
 	s->node->n_touched = s->node->room_touched = 0;
-	for (size_t i = 0; i < s->node->n_peers; i++)
-		assert_int_equal(peer_save(&step, s->node->peers[i]), 0);
+	assert_int_equal(node_end(s->node, &e, &s->view, &out), 0);
 	assert_int_equal(store_turn_commit(s->store, &why), 0);
 	fix_speak(x, at, &out);
 	return r;

@@ -99,7 +99,9 @@ static int make_node(struct region *r, struct node **ret)
 
 static int step(struct region *r, struct node *n, const struct event *e, struct actions *out)
 {
-	return node_step(n, e, &r->f.view, out);
+	int rc = node_step(n, e, &r->f.view, out);
+
+	return rc ? rc : node_end(n, e, &r->f.view, out);
 }
 
 /* The event with its n-th allocation failing; false: there is no n-th. */

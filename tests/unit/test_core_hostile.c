@@ -201,7 +201,7 @@ static int forge(struct step *s, void *ctx)
 {
 	struct forging *f = ctx;
 	struct control c = { .kind = CONTROL_CLOSE, .date = node_today(s), .term = 1 };
-	struct own_change own = { .record = &f->record, .control = &c, .sign = true };
+	struct own_change own = { .record = &f->record, .control = &c };
 	struct wire_change made;
 	struct index_row at;
 	struct writer w = writer_of(f->bytes, sizeof(f->bytes));
@@ -209,6 +209,7 @@ static int forge(struct step *s, void *ctx)
 
 	c.last.at = (struct place){ s->node->region, s->node->incarnation, 1 };
 	assert_int_equal(chain_append(s, &own, &ref), 0);
+	assert_int_equal(turn_write(s), 0);
 	assert_int_equal(index_get(s->view, &f->record, &ref.at, &at), 0);
 	assert_int_equal(log_get(s->view, at.n, &made), 0);
 	put_span(&w, made.header);

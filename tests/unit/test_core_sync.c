@@ -38,11 +38,11 @@ static int burst(struct step *s, void *ctx)
 	e.text = (struct span){ (const uint8_t *)words, b->bytes };
 	for (size_t i = 0; i < b->signed_n + b->unsigned_n; i++) {
 		struct body body = { .entries = &e, .n_entries = 1 };
-		struct own_change own = { .record = &b->record,
-			.body = &body,
-			.sign = i < b->signed_n || i + 1 == b->signed_n + b->unsigned_n };
+		struct own_change own = { .record = &b->record, .body = &body };
 
 		assert_int_equal(chain_append(s, &own, &ref), 0);
+		if (i < b->signed_n)
+			assert_int_equal(turn_write(s), 0);
 	}
 	return 0;
 }

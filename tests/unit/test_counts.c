@@ -148,6 +148,46 @@ static void a_request_of_many_changes_costs_one_signature(void **state)
 	fix_free(x);
 }
 
+/* Work on several records in one turn, as many clients together do it. */
+struct work {
+	struct id *records;
+	size_t n;
+};
+
+static int work_on_all(struct step *s, void *ctx)
+{
+	const struct work *w = ctx;
+	struct entry note = { .kind = ENTRY_NOTE, .text = SPAN_LIT("a note") };
+	struct ref ref;
+
+	for (size_t i = 0; i < 3 * w->n; i++) {
+		struct body b = { .entries = &note, .n_entries = 1 };
+		struct own_change own = { .record = &w->records[i % w->n], .body = &b };
+
+		assert_int_equal(chain_append(s, &own, &ref), 0);
+	}
+	return 0;
+}
+
+static void a_turn_costs_one_signature_however_many_records_it_is_about(void **state)
+{
+	struct fix *x = fix_new(1);
+	struct id records[5];
+	struct work w = { records, COUNT(records) };
+	struct spent s;
+
+	(void)state;
+	for (size_t i = 0; i < w.n; i++)
+		records[i] = fix_record(x, 0);
+	s = spent_by(x, 0);
+	assert_int_equal(fix_inside(x, 0, work_on_all, &w), 0);
+	s = since(x, 0, &s);
+	assert_int_equal(s.crypto.signs, 1);
+	assert_int_equal(s.crypto.seals, 15);
+	assert_int_equal(s.flushes, 2);
+	fix_free(x);
+}
+
 static void a_new_record_costs_four_flushes_for_its_keys_go_first(void **state)
 {
 	struct fix *x = fix_new(1);
@@ -213,6 +253,33 @@ static void a_change_that_comes_costs_the_same_however_long_its_record_is(void *
 	later = since(x, 1, &later);
 	assert_int_equal(later.crypto.hashes, first.crypto.hashes);
 	assert_int_equal(later.crypto.opens, first.crypto.opens);
+	fix_free(x);
+}
+
+static void what_came_of_one_turn_costs_one_verification(void **state)
+{
+	struct id records[3];
+	struct work w = { records, COUNT(records) };
+	struct fix *x = pair(&records[0]);
+	uint64_t before[3];
+	struct spent s;
+
+	(void)state;
+	for (size_t i = 1; i < w.n; i++) {
+		records[i] = fix_record(x, 0);
+		assert_int_equal(fix_offer(x, 0, &records[i], 1), 0);
+		fix_wait(x, 2);
+	}
+	for (size_t i = 0; i < w.n; i++)
+		before[i] = held(x, 1, &records[i]);
+	s = spent_by(x, 1);
+	assert_int_equal(fix_inside(x, 0, work_on_all, &w), 0);
+	fix_wait(x, 2);
+	s = since(x, 1, &s);
+	for (size_t i = 0; i < w.n; i++)
+		assert_int_equal(held(x, 1, &records[i]), before[i] + 3);
+	assert_int_equal(s.crypto.verifies, 1);
+	assert_int_equal(s.crypto.opens, 9);
 	fix_free(x);
 }
 
@@ -329,10 +396,12 @@ int main(void)
 		cmocka_unit_test(a_note_costs_one_signature_one_seal_and_two_flushes),
 		cmocka_unit_test(a_note_costs_the_same_however_long_its_record_is),
 		cmocka_unit_test(a_request_of_many_changes_costs_one_signature),
+		cmocka_unit_test(a_turn_costs_one_signature_however_many_records_it_is_about),
 		cmocka_unit_test(a_new_record_costs_four_flushes_for_its_keys_go_first),
 		cmocka_unit_test(a_question_costs_no_flush),
 		cmocka_unit_test(a_change_that_comes_costs_one_verification_and_two_flushes),
 		cmocka_unit_test(a_change_that_comes_costs_the_same_however_long_its_record_is),
+		cmocka_unit_test(what_came_of_one_turn_costs_one_verification),
 		cmocka_unit_test(a_run_that_comes_costs_one_verification_however_long_it_is),
 		cmocka_unit_test(
 			a_change_of_a_run_is_opened_once_and_costs_a_known_number_of_hashes),

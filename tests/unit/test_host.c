@@ -39,6 +39,7 @@ static struct {
 	unsigned tries;   /* requests stepped */
 	uint64_t link;    /* of the latest frame */
 	bool full_tick;   /* the first tick does not fit */
+	unsigned ended;   /* turns */
 	msec due;
 } script;
 
@@ -114,6 +115,13 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 	if (e->kind == EVENT_FRAME)
 		script.link = e->link;
 	return e->kind == EVENT_ASK ? asked(e, v, out) : 0;
+}
+
+int node_end(struct node *n, const struct event *e, const struct view *v, struct actions *out)
+{
+	(void)n, (void)e, (void)v, (void)out;
+	script.ended++;
+	return 0;
 }
 
 /* ---- A host in a directory of its own ---- */

@@ -129,7 +129,7 @@ static long signature_at(const struct stored *t, uint64_t seq)
 	struct span value;
 
 	assert_int_equal(row_get(&t->view, TABLE_LOG, log_key(t, seq), &value), 0);
-	return 2 + (value.at[0] << 8 | value.at[1]) + 1;
+	return 2 + (value.at[0] << 8 | value.at[1]) + 2;
 }
 
 static void sound_record_is_found_sound(void **state)

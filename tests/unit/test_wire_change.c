@@ -68,10 +68,13 @@ static void change_at_its_limits_is_taken_and_over_them_refused(void **state)
 	assert_int_equal(decoded(joined(header, over)), WIRE_E_MALFORMED);
 	over = bytes_field(1, (struct span){ zeros, HEADER_MAX + 1 });
 	assert_int_equal(decoded(joined(over, body)), WIRE_E_MALFORMED);
-	for (size_t sig = 1; sig <= SIG_LEN + 1; sig++) {
+	body = bytes_field(3, (struct span){ zeros, 100 });
+	for (size_t sig = 1; sig <= SIGNATURE_MAX + 2 * HASH_LEN; sig++) {
+		/* Alone (P3.1), or in a batch, with a path of 1 to 12 hashes (P3.6). */
+		const bool batch = sig >= 104 && sig <= 456 && (sig - 72) % 32 == 0;
 		struct span signature = bytes_field(2, (struct span){ zeros, sig });
 		assert_int_equal(decoded(joined(header, joined(signature, body))),
-			sig == SIG_LEN ? 0 : WIRE_E_MALFORMED);
+			sig == SIG_LEN || batch ? 0 : WIRE_E_MALFORMED);
 	}
 }
 

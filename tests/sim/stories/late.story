@@ -66,8 +66,8 @@ tells
 	  95.011 south releases R1 east
 	  95.021 east stores R1 south 1
 	  95.021 east takes over R1
-	  95.023 north stores R1 south 2
-	  95.023 north stores R1 south 1
+	  95.022 north stores R1 south 2
+	  95.022 north stores R1 south 1
 end
 cut south east
 note east R1 "the new custodian writes, and nobody hears it"

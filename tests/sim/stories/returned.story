@@ -57,16 +57,16 @@ tells
 	  30.010 north stores R1 south 1
 	  30.011 south stores R1 north 2
 	  30.011 east wants R1 north
-	  30.048 east stores R1 north 18
-	  30.048 east has R1 north 18
-	  30.048 east completes R1 16
+	  30.049 east stores R1 north 18
+	  30.049 east has R1 north 18
+	  30.049 east completes R1 16
 	  35.000 east accepts R1 north
 	  35.011 north stores R1 east 2
 	  35.011 north releases R1 east
 	  35.011 south stores R1 east 2
 	  35.021 east stores R1 north 1
 	  35.021 east takes over R1
-	  35.023 south stores R1 north 1
+	  35.022 south stores R1 north 1
 	  40.000 east offers R1 south
 	  40.011 north stores R1 east 2
 	  40.011 south stores R1 east 2
@@ -77,7 +77,7 @@ tells
 	  45.011 east releases R1 south
 	  45.021 south stores R1 east 1
 	  45.021 south takes over R1
-	  45.023 north stores R1 east 1
+	  45.022 north stores R1 east 1
 	  50.000 north shows R1 custodian=south, custody=reader, role=reader, changes=26, entries=9, conflicts=0
 	  50.000 south shows R1 custodian=south, custody=ours, role=custodian, changes=26, entries=9, conflicts=0
 	  50.000 east shows R1 custodian=south, custody=reader, role=reader, changes=27, entries=10, conflicts=0

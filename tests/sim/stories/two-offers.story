@@ -26,19 +26,19 @@ tells
 	  25.011 south wants R1 east
 	  25.021 east stores R1 north 1
 	  25.021 east takes over R1
-	  25.041 south stores R1 east 6
-	  25.041 south has R1 east 12
-	  25.041 south stands down R1 north
-	  25.051 east wants R1 south
-	  25.079 east stores R1 south 3
-	  25.079 east has R1 south 13
-	  25.079 east removes R1 south
-	  25.079 east rekeys R1
-	  25.089 south stores R1 east 1
-	  25.091 north stores R1 east 3
-	  25.091 north wants R1 east
-	  25.091 north stores R1 east 2
-	  25.118 north has R1 east 15
+	  25.042 south stores R1 east 6
+	  25.042 south has R1 east 12
+	  25.042 south stands down R1 north
+	  25.052 east wants R1 south
+	  25.080 east stores R1 south 3
+	  25.080 east has R1 south 13
+	  25.080 east removes R1 south
+	  25.080 east rekeys R1
+	  25.090 south stores R1 east 1
+	  25.092 north stores R1 east 3
+	  25.092 north wants R1 east
+	  25.092 north stores R1 east 2
+	  25.120 north has R1 east 15
 	  33.294 south dials north
 	  33.314 south loses north: no answer
 	  35.000 north shows R1 custodian=east, custody=reader, role=reader, changes=16, entries=4, conflicts=0

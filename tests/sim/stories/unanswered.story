@@ -33,15 +33,15 @@ tells
 	90000.010 north stores R1 south 1
 	90000.010 south stores R1 north 1
 	90000.010 south declines R1 north
-	90000.010 south stores R1 north 2
+	90000.011 south stores R1 north 2
 	90000.011 east wants R1 north
 	90000.020 north stores R1 south 1
 	90000.020 north removes R1 south
 	90000.020 north rekeys R1
 	90000.030 south stores R1 north 1
-	90000.042 east stores R1 north 12
-	90000.042 east has R1 north 12
-	90000.042 east completes R1 7
+	90000.043 east stores R1 north 12
+	90000.043 east has R1 north 12
+	90000.043 east completes R1 7
 	90005.000 east accepts R1 north
 	90005.011 north stores R1 east 2
 	90005.011 north releases R1 east
