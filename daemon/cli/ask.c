@@ -125,8 +125,7 @@ struct ctl_request ask_request(struct cli *c)
 }
 
 /* The answer is in the id; nobody else's answer comes on this connection. */
-static int send_request(
-	struct cli *c, struct ctl_request *r, struct arena *a, size_t *ret_bytes)
+int ask_send(struct cli *c, struct ctl_request *r, struct arena *a, size_t *ret_bytes)
 {
 	struct span bytes;
 	int rc;
@@ -291,7 +290,7 @@ int ask(struct cli *c, struct ctl_request *r, const struct ask *how, json_t **re
 		return err_new(-ENOMEM);
 	rc = ask_connect(c);
 	if (rc == 0)
-		rc = send_request(c, r, &scratch, &w.bytes);
+		rc = ask_send(c, r, &scratch, &w.bytes);
 	w.id = r->id;
 	while (rc == 0 && !w.whole) {
 		rc = take_reply(c, &w, 1, how ? how : &plain, &scratch);
@@ -354,7 +353,7 @@ static int ask_next(struct cli *c, const struct ask_many *m, struct window *win,
 	}
 	if (rc != 0)
 		return rc;
-	rc = send_request(c, &r, scratch, &bytes);
+	rc = ask_send(c, &r, scratch, &bytes);
 	if (rc != 0)
 		return rc;
 

@@ -177,6 +177,65 @@ struct ask_many {
 MUST_USE int ask_each(struct cli *c, const struct ask_many *m);
 /* The connection, if there is none yet; else why not. */
 MUST_USE int ask_connect(struct cli *c);
+/* One request, with an id of its own; its bytes are made in .a. */
+MUST_USE int ask_send(struct cli *c, struct ctl_request *r, struct arena *a, size_t *ret_bytes);
+
+/* line.c: a connection on which the stream of moves stands while requests come and go. */
+enum { LINE_QUIET = 101, LINE_LOST }; /* beside the exits */
+struct line {
+	struct cli *cli;
+	uint32_t moves, requests; /* the ids of what stands; 0: does not */
+	bool listed;              /* every move that waits has been told once */
+	size_t under_way;         /* requests without their last reply */
+	struct arena scratch;
+};
+struct line_reply {
+	uint32_t id;
+	bool last;
+	json_t *tree; /* the caller's, to be dropped */
+};
+/* Connects, and lets the moves stand; .requests: also those for records. */
+MUST_USE int line_begin(struct line *l, struct cli *c, bool requests);
+void line_end(struct line *l); /* closes the connection; for CLEANUP */
+MUST_USE int line_post(struct line *l, struct ctl_request *r);
+/* One reply; LINE_QUIET when none comes in time, or a signal; LINE_LOST. */
+MUST_USE int line_next(struct line *l, int timeout_ms, struct line_reply *ret);
+
+/* sheet.c: a CSV file, a row each. */
+#define SHEET_COLUMNS 4
+struct sheet_row {
+	uint32_t line;
+	const char *cells[SHEET_COLUMNS]; /* "": empty, or not there */
+};
+struct sheet {
+	struct sheet_row *rows;
+	size_t n;
+};
+/* .names of the columns in their usual order; the first must be given in each row. */
+MUST_USE int sheet_read(struct cli *c, const char *path, const char *const *names,
+	size_t n_names, struct sheet *ret);
+
+/* verb_move.c, verb_offers.c, verb_accepts.c */
+int reason_choose(const char *text, uint32_t *ret);
+int offers_from_file(struct cli *c);
+int accepts_all(struct cli *c);
+/* bulk.c: what became of each of many. */
+struct bulk {
+	struct cli *cli;
+	json_t *report; /* "moves", "not_done": for the end */
+	size_t n, done, before;
+};
+MUST_USE int bulk_begin(struct bulk *b, struct cli *c);
+void bulk_end(struct bulk *b);
+/* One that was refused: {line, record, name, text, next}; .line 0: of no file. */
+MUST_USE int bulk_refused(
+	struct bulk *b, uint32_t line, const char *record, const json_t *problem);
+/* How each of these records stands now, into "moves". */
+MUST_USE int bulk_collect(struct bulk *b, const char *const *records, size_t n);
+/* The report, and the exit: 1 when anything was refused. */
+MUST_USE int bulk_report(struct bulk *b, const char *did);
+/* Wait until all of these records' moves are settled. */
+MUST_USE int bulk_wait(struct bulk *b, const char *const *records, size_t n);
 
 /* show.c: trees as tables and blocks. */
 enum form {

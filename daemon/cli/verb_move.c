@@ -103,13 +103,32 @@ static int change(struct cli *c, struct ctl_request *r, const char *done)
 	return rc;
 }
 
+int reason_choose(const char *text, uint32_t *ret)
+{
+	return choose(text, reasons, COUNT(reasons), "reason", ret);
+}
+
+/* One record, or many. 0, or CLI_USAGE. */
+static int one_or_many(const struct cli *c, bool many, const char *how)
+{
+	if (many == (c->n_words == 0))
+		return 0;
+	return cli_say(CLI_USAGE, "give one RECORD, or %s\n  next: kithctl %s --help", how,
+		c->verb->words);
+}
+
 int verb_move_offer(struct cli *c)
 {
-	struct ctl_request r = move_request(c);
+	struct ctl_request r;
 
+	if (one_or_many(c, cli_has(c, OPT_FROM_FILE), "many with --from-file") != 0)
+		return CLI_USAGE;
+	if (cli_has(c, OPT_FROM_FILE))
+		return offers_from_file(c);
+	r = move_request(c);
 	if (args_need(c, OPT_TO) != 0 || args_need(c, OPT_REASON) != 0)
 		return CLI_USAGE;
-	if (choose(c->given[OPT_REASON], reasons, COUNT(reasons), "reason", &r.code) != 0)
+	if (reason_choose(c->given[OPT_REASON], &r.code) != 0)
 		return CLI_USAGE;
 	r.peer = span_of(c->given[OPT_TO]);
 
@@ -119,9 +138,14 @@ int verb_move_offer(struct cli *c)
 
 int verb_move_accept(struct cli *c)
 {
-	struct ctl_request r = move_request(c);
 	struct entry worker = { .kind = ENTRY_WORKER, .has_worker = true };
+	struct ctl_request r;
 
+	if (one_or_many(c, cli_has(c, OPT_ALL), "--all") != 0)
+		return CLI_USAGE;
+	if (cli_has(c, OPT_ALL))
+		return accepts_all(c);
+	r = move_request(c);
 	if (args_need(c, OPT_WORKER) != 0)
 		return CLI_USAGE;
 	worker.worker.name = span_of(c->given[OPT_WORKER]);

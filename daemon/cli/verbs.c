@@ -114,12 +114,28 @@ const struct command verbs[] = {
 		"rule attached. Importing\na return again adds nothing.",
 		verb_import, O(AUTHORITY) | O(YEAR) | O(DRY_RUN), 1, 1 },
 	{ VERB_MOVE_OFFER, "move offer", "RECORD --to PEER --reason REASON",
-		"offer a record and its custody to a region", NULL, verb_move_offer,
-		O(TO) | O(REASON) | O(TEXT) | O(DRY_RUN), 1, 1 },
+		"offer a record and its custody to a region",
+		"Or many: --from-file FILE, a CSV file with the columns record, to, reason and "
+		"text; "
+		"--to and\n--reason stand for what a row leaves out. Run again, it goes on "
+		"where it "
+		"was. At the end it says\nwhat became of each; --follow waits until all are "
+		"settled.",
+		verb_move_offer,
+		O(TO) | O(REASON) | O(TEXT) | O(FROM_FILE) | O(FOLLOW) | O(DRY_RUN), 0, 1 },
 	{ VERB_MOVE_ACCEPT, "move accept", "RECORD --worker NAME",
 		"take responsibility, naming the worker who takes the child up",
-		"From this moment this region is responsible; it cannot be taken back.",
-		verb_move_accept, O(WORKER) | O(WORKER_ROLE) | O(TEAM) | O(DRY_RUN), 1, 1 },
+		"From this moment this region is responsible; it cannot be taken back.\n"
+		"Or many: --all accepts what is offered and complete, with --worker, or as "
+		"--worker-from-file\nFILE says: a CSV file with the columns record, worker, "
+		"role "
+		"and team; * is every other record.\nRun again, it goes on where it was; "
+		"--follow "
+		"waits for what is still to come.",
+		verb_move_accept,
+		O(WORKER) | O(WORKER_ROLE) | O(TEAM) | O(ALL) | O(WORKERS) | O(FROM) |
+			O(FOLLOW) | O(DRY_RUN),
+		0, 1 },
 	{ VERB_MOVE_DECLINE, "move decline", "RECORD --code CODE [--text TEXT]",
 		"refuse an offer, with a code",
 		"A code is a number or a name of kith-codes(7); kithctl explain CODE says what "

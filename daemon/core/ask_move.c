@@ -47,6 +47,16 @@ static const struct decline *decline_of(uint32_t code)
 /* Verbs -------------------------------------------------------------------------------------
  */
 
+static int made(struct ask *a, int r, const struct id *record, const struct ref *ref)
+{
+	if (r && r != MOVE_BEFORE)
+		return r;
+	if (r == MOVE_BEFORE)
+		a->reply.made_text = "done before";
+	r = ask_made(a, record, ref);
+	return r;
+}
+
 int ask_move_offer(struct ask *a)
 {
 	struct id record, to;
@@ -67,7 +77,7 @@ int ask_move_offer(struct ask *a)
 	r = move_offer(a->s, &record, &to, a->q.code, a->q.text, &a->q, &ref);
 	if (!r && !a->q.dry_run)
 		r = requests_offered(a->s, &to, &record);
-	return r ? r : ask_made(a, &record, &ref);
+	return made(a, r, &record, &ref);
 }
 
 int ask_move_accept(struct ask *a)
@@ -83,7 +93,7 @@ int ask_move_accept(struct ask *a)
 		return ask_problem(a, PROBLEM_ARGUMENT,
 			"name the worker who takes the child up (one worker entry)");
 	r = move_accept(a->s, &record, &a->q, &ref);
-	return r ? r : ask_made(a, &record, &ref);
+	return made(a, r, &record, &ref);
 }
 
 int ask_move_decline(struct ask *a)

@@ -570,7 +570,9 @@ MUST_USE int follower_tell(struct step *s, struct follower *f);
  */
 #define MOVE_CODE_WITHDRAWN                                                                    \
 	100 /* Decline: the answer to a Withdraw that came before any other */
-/* Each gives 0 or an enum problem. */
+/* Each gives 0 or an enum problem; MOVE_BEFORE: asked again, and done already (offer, accept).
+ */
+enum { MOVE_BEFORE = 1000 };
 MUST_USE int move_offer(struct step *s, const struct id *record, const struct id *to,
 	uint32_t reason, struct span words, const struct ctl_request *by, struct ref *ret);
 MUST_USE int move_withdraw(

@@ -129,12 +129,12 @@ int move_offer(struct step *s, const struct id *record, const struct id *to, uin
 	if (r)
 		return r;
 	if (by->again && moved_to(s, a, to, ret))
-		return 0;
+		return MOVE_BEFORE;
 	if (!id_equal(&a->custodian, &s->node->region))
 		return PROBLEM_NOT_CUSTODIAN;
 	if (a->open && by->again && id_equal(&a->open->offer->control.to, to)) {
 		*ret = a->open->offer->ref;
-		return 0;
+		return MOVE_BEFORE;
 	}
 	if (a->open)
 		return PROBLEM_OFFER_OPEN;
@@ -220,7 +220,7 @@ int move_accept(
 
 	if ((r == PROBLEM_ACCEPTED || r == PROBLEM_OFFER_NONE) && by->again &&
 		accepted_before(s, a, ret))
-		return 0;
+		return MOVE_BEFORE;
 	if (r)
 		return r;
 	r = record_get(s->view, record, &row);

@@ -9,6 +9,7 @@ Each test's name says what is true; names as arguments run these only. The last 
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import time
 import unittest
@@ -185,6 +186,128 @@ class Reported(Base):
         done = self.south.run_ctl('move', 'report', '--peer', 'north-west', '--compare', path)
         self.assertEqual(done.status, 1)
         self.assertIn('not what', done.err)
+
+
+class ManyAtOnce(Base):
+    N = 40
+
+    def records(self, n, notes=3):
+        made = [self.record(*[f'{i}.{k}' for k in range(notes)]) for i in range(n)]
+        return made
+
+    def start(self, region, *args):
+        return subprocess.Popen([kith.program('kithctl'), '--config', region.config, *args],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+    def changes(self):
+        return self.north.status().changes, self.south.status().changes
+
+    def row(self, report, **have):
+        (row,) = report['directions']
+        self.assertEqual({k: row[k] for k in have}, have, report)
+        return row
+
+    def test_forty_records_go_over_at_once_and_both_sides_have_the_same_digest(self):
+        records = self.records(self.N)
+        lines = ['record,reason', *[f'{r},E3' for r in records]]
+        lines[3] = 'ab' * 16 + ',E3'  # nobody's record, in the midst
+        path = self.file('offers.csv', *lines)
+
+        # A dry run changes nothing and says what would be refused.
+        before = self.changes()
+        done = self.north.run_ctl('--json', 'move', 'offer', '--from-file', path, '--to',
+                                  'south-west', '--dry-run')
+        report = json.loads(done.out)
+        self.assertEqual((done.status, report['done'], report['dry_run']), (1, self.N - 1, True))
+        self.assertEqual(self.changes(), before)
+
+        done = self.north.run_ctl('--json', 'move', 'offer', '--from-file', path, '--to',
+                                  'south-west')
+        self.assertEqual(done.status, 1)
+        report = json.loads(done.out)
+        self.assertEqual((report['done'], report['before']), (self.N - 1, 0))
+        (refused,) = report['not_done']
+        self.assertEqual((refused['line'], refused['name']), (4, 'record-unknown'))
+        self.row(report, sent=self.N - 1, handed_over=0)
+        self.assertIn('offering: ', done.err)
+
+        # Two lines name their worker, one nobody; the rest is for whoever stands at the star.
+        offered = [x for x in records if x != records[2]]
+        self.south.ctl('move', 'decline', self.complete(offered[5]), '--code', 'court-order')
+        workers = self.file('workers.csv', 'record,worker,team', f'{offered[0]},Amina,North',
+                            '*,Jo Marsh,Duty')
+        done = self.south.run_ctl('--json', 'move', 'accept', '--all', '--worker-from-file',
+                                  workers, '--from', 'north-west', '--follow')
+        self.assertEqual(done.status, 0, done.err)
+        accepted = json.loads(done.out)
+        self.assertEqual(accepted['done'], self.N - 2)
+        there = self.row(accepted, taken_up=self.N - 2, handed_over=self.N - 2, waiting=0)
+        self.assertEqual({m['record']: m['worker'] for m in accepted['moves']}[offered[0]],
+                         'Amina')
+
+        # Again: nothing new, and the digest of both sides.
+        before = self.changes()
+        done = self.north.run_ctl('--json', 'move', 'offer', '--from-file',
+                                  self.file('rest.csv', *offered), '--to', 'south-west',
+                                  '--reason', 'E3', '--dry-run')
+        self.assertEqual(json.loads(done.out)['before'], self.N - 2)
+        self.assertEqual(self.changes(), before)
+        north = self.north.ctl('move', 'report', '--peer', 'south-west', json=True)
+        here = self.row(north, sent=self.N - 1, taken_up=self.N - 2, refused=1)
+        self.assertEqual(here['digest'], there['digest'])
+
+    def complete(self, record):
+        until(lambda: self.state(self.south, record) == 'complete', 'complete')
+        return record
+
+    def test_killed_in_the_midst_it_goes_on_where_it_was_and_offers_nothing_twice(self):
+        records = self.records(self.N, notes=1)
+        path = self.file('offers.csv', *records)
+        args = ('move', 'offer', '--from-file', path, '--to', 'south-west', '--reason', '2')
+        first = self.start(self.north, *args)
+        until(lambda: len(self.waiting(self.north)) >= 3, 'some are offered')
+        first.kill()
+        first.communicate()
+        self.north.kill()
+        self.north.start_kithd()
+        done = self.north.run_ctl('--json', *args)
+        self.assertEqual(done.status, 0, done.err)
+        report = json.loads(done.out)
+        self.assertEqual(report['done'] + report['before'], self.N)
+        self.assertGreaterEqual(report['before'], 3)
+        self.row(report, sent=self.N)
+
+        args = ('move', 'accept', '--all', '--worker', 'Jo', '--follow')
+        first = self.start(self.south, *args)
+        until(lambda: any(self.state(self.south, r) in ('accepted', 'released')
+                          for r in records), 'one is accepted')
+        first.kill()
+        first.communicate()
+        self.south.ctl(*args)
+        for r in (self.north, self.south):
+            moves = [m for m in r.ctl(
+                'move', 'report', '--peer', {'north-west': 'south-west'}.get(r.name, 'north-west'),
+                json=True)['moves'] if m['record'] in records]
+            self.assertEqual([m['state'] for m in moves], ['released'] * self.N, r.name)
+        self.assertEqual(self.north.status().forks, 0)
+
+    def test_what_is_wrong_in_a_file_is_said_with_its_line_before_anything_is_offered(self):
+        record = self.record('x')
+        before = self.changes()
+        for lines, words in (((f'{record},south-west,', f'{record},south-west,nonsense'),
+                              ':1: why?'),
+                             ((record,), ':1: to which region?'),
+                             (('record,colour', f'{record},red'), 'no column "colour"'),
+                             ((f'{record},a,b,c,d',), 'more cells than columns'),
+                             ((',south-west,E3',), 'names no record'), ((), 'has no row'),
+                             ((f'"{record}',), 'never closed')):
+            done = self.north.run_ctl('move', 'offer', '--from-file', self.file('bad', *lines))
+            self.assertIn(done.status, (1, 2))
+            self.assertIn(words, done.err)
+        self.assertEqual(self.changes(), before)
+        self.assertEqual(self.north.run_ctl('move', 'offer').status, 2)
+        self.assertEqual(self.south.run_ctl('move', 'accept', '--all').status, 2)
 
 
 def main():

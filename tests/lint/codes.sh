@@ -5,8 +5,9 @@
 # list; each has a name of its own in its list, a cause and what to do.
 
 cd "$(dirname "$0")/../.." || exit 1
-page=$(mktemp) || exit 1
-trap 'rm -f "$page"' EXIT
+dir=$(mktemp -d) || exit 1
+trap 'rm -r "$dir"' EXIT
+page=$dir/kith-codes.7
 failed=0
 
 awk -f conf/man/codes.awk include/kith/*.def >"$page" || exit 1

@@ -133,7 +133,9 @@ static void done_again_is_done_and_a_problem_only_without_saying_so(void **state
 	q.peer = (struct span){ (const uint8_t *)x->v[SOUTH].node->name,
 		strlen(x->v[SOUTH].node->name) };
 	assert_int_equal(fix_ask(x, NORTH, &q), 0);
+	assert_null(strstr(x->v[NORTH].reply, "done before"));
 	assert_int_equal(fix_ask(x, NORTH, &q), 0);
+	assert_non_null(strstr(x->v[NORTH].reply, "done before"));
 	assert_int_equal(fix_affairs(x, NORTH, &record)->n_offers, 1);
 	q.again = false;
 	assert_int_equal(fix_ask(x, NORTH, &q), PROBLEM_OFFER_OPEN);
