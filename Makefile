@@ -11,7 +11,8 @@
 #   make corpora      every file of the fuzzers' corpora once; make cov-corpora what they reach
 #   make models       the models of custody and their wrong variants; make model: the large bounds
 #   make e2e          the end-to-end tests; make bench the figures; make cov what tests reach
-#   make install      DESTDIR= PREFIX=/usr
+#   make install      DESTDIR= PREFIX=/usr UNITDIR=PREFIX/lib/systemd/system
+#   make deb          Debian packages, in B/deb
 #   make deps         packages that are missing; make clean
 #
 #   PROFILE=debug|release|asan|tsan|fuzz|cov    B=build: where everything goes, by profile
@@ -87,7 +88,7 @@ LIBS.kith-link     = $(LIBS.common) $(call pkg,libconfuse) $(call pkg,libzmq)
 LIBS.kithctl       = $(LIBS.common) $(call pkg,lmdb) $(call pkg,libconfuse) $(call pkg,jansson) \
 	$(call pkg,smartcols)
 LIBS.kith-exporter = $(LIBS.common) $(call pkg,libconfuse) $(call pkg,libmicrohttpd)
-LIBS.test          = $(LIBS.kithd) $(LIBS.kith-link) $(LIBS.kithctl)
+LIBS.test          = $(LIBS.kithd) $(LIBS.kith-link) $(LIBS.kithctl) $(LIBS.kith-exporter)
 
 # ---- Generated code: made in B/gen, seen only by proto/, not held to our warnings -----------
 
@@ -283,7 +284,8 @@ $(CODES): conf/man/codes.awk $(wildcard include/kith/*.def)
 PACKAGES := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-dev libzmq3-dev \
 	liblmdb-dev libssl-dev libsystemd-dev libjansson-dev libconfuse-dev libsmartcols-dev \
 	libcmocka-dev clang libclang-rt-14-dev clang-tidy clang-format cppcheck shellcheck mandoc \
-	protobuf-compiler python3 python3-cryptography python3-protobuf python3-zmq procps iproute2 git spin
+	protobuf-compiler python3 python3-cryptography python3-protobuf python3-zmq procps iproute2 git spin \
+	debhelper lintian libmicrohttpd-dev mmdebstrap systemd-container prometheus
 deps:
 	@missing=$$(for p in $(PACKAGES); do \
 		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || \
@@ -296,12 +298,24 @@ deps:
 			{ cat $${TMPDIR:-/tmp}/kith-deps.log; exit 1; }; \
 	else echo "deps: missing packages. Run as root: $$*" >&2; exit 1; fi
 
+# Debian packages, built in a copy of the tree whose debian/ is conf/deb. What they are is in B/deb.
+.PHONY: deb
+deb: deps
+	@rm -rf $(B)/deb && mkdir -p $(B)/deb/kith-$(VERSION)
+	@cp -a Makefile README.md LICENSE conf daemon include proto systemd $(B)/deb/kith-$(VERSION)
+	@cp -a conf/deb $(B)/deb/kith-$(VERSION)/debian
+	@cd $(B)/deb/kith-$(VERSION) && if ! env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u MAKELEVEL CC='$(CC)' \
+		DEB_BUILD_OPTIONS='nocheck parallel=$(JOBS)' dpkg-buildpackage -us -uc -b >../build.log 2>&1; \
+		then tail -n 60 ../build.log; exit 1; fi
+	@rm -rf $(B)/deb/kith-$(VERSION) && ls $(B)/deb/*.deb
+
 # ---- Install --------------------------------------------------------------------------------
 
 sbin := $(DESTDIR)$(PREFIX)/sbin
 bin  := $(DESTDIR)$(PREFIX)/bin
 man  := $(DESTDIR)$(PREFIX)/share/man
-unit := $(DESTDIR)$(PREFIX)/lib/systemd/system
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+unit := $(DESTDIR)$(UNITDIR)
 
 install: all man
 	@for p in $(PROGRAMS); do case $${p##*/} in \
@@ -310,7 +324,9 @@ install: all man
 	@for m in $(wildcard conf/man/*.[1-8]) $(CODES); do \
 		install -D -m 644 $$m $(man)/man$${m##*.}/$${m##*/} || exit 1; done
 	@for u in $(wildcard systemd/*.service systemd/*.socket systemd/*.target); do \
-		install -D -m 644 $$u $(unit)/$${u##*/} || exit 1; done
+		install -D -m 644 $$u $(unit)/$${u##*/} || exit 1; \
+		sed -f systemd/instance.sed $$u >$(B)/unit && n=$${u##*/} && \
+		install -m 644 $(B)/unit $(unit)/$${n%.*}@.$${n##*.} || exit 1; done
 	@for f in $(wildcard systemd/*.sysusers systemd/sysusers.d/*.conf); do \
 		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/sysusers.d/kith.conf || exit 1; done
 	@for f in $(wildcard systemd/*.tmpfiles systemd/tmpfiles.d/*.conf); do \
@@ -319,6 +335,8 @@ install: all man
 		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/catalog/kith.catalog || exit 1; done
 	@for f in $(wildcard conf/kithd.conf); do \
 		install -D -m 644 $$f $(DESTDIR)/etc/kith/kithd.conf || exit 1; done
+	@for f in $(wildcard conf/prometheus/*.rules.yml conf/grafana/*.json); do \
+		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/kith-exporter/$${f##*/} || exit 1; done
 	@for f in $(wildcard conf/completion/kithctl.bash); do install -D -m 644 $$f \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kithctl || exit 1; done
 

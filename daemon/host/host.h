@@ -96,6 +96,8 @@ struct host {
 	struct id *live;         /* peers in session, as the node told */
 	size_t n_live, room_live;
 	bool news; /* the status line is old */
+	uint64_t
+		done; /* things that came, or that a turn has made: grows while there is work */
 
 	msec breaks[BREAKS_MAX]; /* when turns broke, a ring */
 	size_t n_breaks;
@@ -183,6 +185,14 @@ void serve_drop(struct host *h, struct asker *a);
 void serve_drop_link(struct host *h);
 
 /* ---- loop.c ---- */
+
+/* What the watchdog looks at: how often the loop woke, and how far .done was, the last time. */
+#define SPIN_WAKES 1000
+struct watch {
+	uint64_t wakes, done;
+};
+/* Whether the loop does anything but go round: it slept, or something was done. Begins anew. */
+bool watch_alive(struct watch *w, uint64_t done);
 
 /* Until a signal, or until kithd must end: the exit status. */
 MUST_USE int loop_run(struct host *h);

@@ -25,8 +25,18 @@
 struct loop {
 	struct host *host;
 	sd_event *event;
-	sd_event_source *tick, *minute, *status;
+	sd_event_source *tick, *minute, *status, *watchdog;
+	struct watch watch;
+	uint64_t feed_usec; /* how often the watchdog is fed; 0: there is none */
 };
+
+bool watch_alive(struct watch *w, uint64_t done)
+{
+	const bool alive = w->wakes < SPIN_WAKES || done != w->done;
+
+	*w = (struct watch){ .done = done };
+	return alive;
+}
 
 static void event_done(sd_event **e)
 {
@@ -88,6 +98,7 @@ static int turn(struct loop *l)
 {
 	int r = serve(l->host);
 
+	l->watch.wakes++;
 	if (r == 0)
 		r = set_tick(l);
 	if (r >= 0)
@@ -130,6 +141,32 @@ static int on_minute(sd_event_source *s, uint64_t usec, void *ctx)
 	show_status(l);
 	r = sd_event_source_set_time(s, usec + MINUTE_USEC);
 	return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+/* A loop that hangs does not come here, and one that only spins is not fed either. */
+static int on_watchdog(sd_event_source *s, uint64_t usec, void *ctx)
+{
+	struct loop *l = ctx;
+	int r;
+
+	if (watch_alive(&l->watch, l->host->done))
+		(void)sd_notify(0, "WATCHDOG=1");
+	else
+		journal_say(LOG_ERR, NULL, "wakes and wakes, and nothing is done");
+	r = sd_event_source_set_time(s, usec + l->feed_usec);
+	return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static int add_watchdog(struct loop *l)
+{
+	uint64_t usec;
+	int r = sd_watchdog_enabled(0, &usec);
+
+	if (r <= 0)
+		return r;
+	l->feed_usec = usec / 3;
+	return sd_event_add_time_relative(
+		l->event, &l->watchdog, CLOCK_MONOTONIC, l->feed_usec, USEC_MS, on_watchdog, l);
 }
 
 static int on_end(sd_event_source *s, const struct signalfd_siginfo *info, void *ctx)
@@ -187,7 +224,7 @@ static int add_sources(struct loop *l)
 		r = sd_event_add_time_relative(e, &l->status, CLOCK_MONOTONIC, STATUS_USEC,
 			USEC_MS * 100, on_status, l);
 	if (r >= 0)
-		r = sd_event_set_watchdog(e, true);
+		r = add_watchdog(l);
 	return r < 0 ? err_new(r) : 0;
 }
 
@@ -212,6 +249,7 @@ int loop_run(struct host *h)
 	l.tick = sd_event_source_unref(l.tick);
 	l.minute = sd_event_source_unref(l.minute);
 	l.status = sd_event_source_unref(l.status);
+	l.watchdog = sd_event_source_unref(l.watchdog);
 	if (r >= 0)
 		return r;
 	journal_say(LOG_CRIT, NULL, "the loop broke: %s", strerror(-r));

@@ -127,6 +127,7 @@ static bool control_opened(void *ctx, uint64_t client, const struct ctl_peercred
 	struct asker *a = place_for(h, cred->uid);
 	const unsigned groups = groups_of(h, cred);
 
+	h->done++;
 	if (!a || (!groups && strangers_full(h)))
 		return false;
 	if (!a->user || a->uid != cred->uid) {
@@ -181,6 +182,7 @@ static void control_closed(void *ctx, uint64_t client)
 	struct asker *a = serve_find(h, client);
 	struct event e = { .kind = EVENT_CLIENT_GONE, .client = client };
 
+	h->done++;
 	verify_gone(h, client);
 	if (!a)
 		return;
@@ -217,6 +219,7 @@ static bool link_opened(void *ctx, uint64_t client, const struct ctl_peercred *c
 {
 	struct host *h = ctx;
 
+	h->done++;
 	if (cred->uid != geteuid() && !(h->has_link_user && cred->uid == h->link_user)) {
 		journal_say(LOG_WARNING, NULL, "uid %u is not %s and may not be the link",
 			(unsigned)cred->uid, LINK_USER);
@@ -386,6 +389,7 @@ int serve(struct host *h)
 		all += n;
 	} while (r == 0 && n > 0 && all < TURN_FRAMES_MAX && !turn_heavy(h));
 
+	h->done += all;
 	if (r == 0 && h->relisten && host_now() >= h->held_until) {
 		h->relisten = false;
 		listen.text = h->conf.listen[0] ? h->conf.listen : NULL;

@@ -279,6 +279,7 @@ static int finish(struct host *h, enum outcome *ret)
 
 	*ret = OUTCOME_DONE;
 	end_steps(h);
+	h->done += store_turn_dirty(h->store) || t->actions.n > 0;
 	if (!t->failed && store_turn_dirty(h->store)) {
 		r = commit(h, ret);
 		if (r < 0)

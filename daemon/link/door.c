@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include <zmq.h>
 
@@ -196,13 +197,21 @@ void door_close(struct hub *h)
 static int bind_router(struct hub *h)
 {
 	size_t len = sizeof(h->door.bound);
+	int fd, error = listen_open(h, h->door.wanted, &fd);
 
+	if (error)
+		return error;
 	h->door.router = socket_new(h, ZMQ_ROUTER, h->door.wanted, true, NULL);
 	if (h->door.router)
 		h->door.events = socket_events(
 			h, h->door.router, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
-	if (!h->door.events)
-		return err_new(-errno);
+	if (!h->door.events ||
+		zmq_setsockopt(h->door.router, ZMQ_USE_FD, &fd, sizeof(fd)) < 0) {
+		error = errno;
+		(void)close(fd);
+		return err_new(-error);
+	}
+	/* The address is the socket's: what is said here only has to look like one. */
 	if (zmq_bind(h->door.router, h->door.wanted) < 0)
 		return errno;
 	return zmq_getsockopt(h->door.router, ZMQ_LAST_ENDPOINT, h->door.bound, &len) < 0
@@ -241,7 +250,9 @@ int door_set(struct hub *h, struct span endpoint)
 	int r;
 
 	assert(endpoint.len < sizeof(wanted));
-	if (endpoint.len)
+	if (h->door.given >= 0)
+		memcpy(wanted, h->door.given_endpoint, sizeof(wanted));
+	else if (endpoint.len)
 		memcpy(wanted, endpoint.at, endpoint.len);
 	if (strcmp(wanted, h->door.wanted) == 0)
 		return 0;

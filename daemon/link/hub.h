@@ -117,6 +117,8 @@ struct hub {
 		void *router, *events;
 		char wanted[ENDPOINT_MAX];
 		char bound[ENDPOINT_MAX];
+		int given; /* systemd's socket, which is listened on whatever is wanted; -1 */
+		char given_endpoint[ENDPOINT_MAX];
 		msec due;    /* of the next try to bind */
 		bool missed; /* said once that it cannot */
 		struct caller *callers;
@@ -197,6 +199,12 @@ MUST_USE int door_sweep(struct hub *h); /* who left, and who says nothing */
 /* This link's connection is to end; nobody else is touched. */
 void door_drop(struct hub *h, struct link *l);
 
+/* ---- listen.c: where the door's socket comes from ---- */
+int listen_given(void);                           /* of systemd; -1: none */
+MUST_USE int listen_adopt(struct hub *h, int fd); /* -EINVAL: it is none of TCP */
+/* A descriptor of its own for ZeroMQ, which closes it. 0, or an errno. */
+MUST_USE int listen_open(const struct hub *h, const char *endpoint, int *ret);
+
 /* ---- link.c ---- */
 MUST_USE int link_new(struct hub *h, uint64_t number, const struct id *region,
 	const struct pubkey *key, bool dialled, struct link **ret);
@@ -214,7 +222,8 @@ MUST_USE int link_push(struct hub *h, struct link *l);
 void links_bury(struct hub *h);
 
 /* ---- loop.c ---- */
-MUST_USE int hub_init(struct hub *h, const char *kithd, const struct secret *key,
+/* .given: a socket to listen on, or -1. */
+MUST_USE int hub_init(struct hub *h, const char *kithd, int given, const struct secret *key,
 	const struct pubkey *public);
 MUST_USE int hub_run(struct hub *h, int signals); /* 0: .signals was readable */
 void hub_done(struct hub *h);

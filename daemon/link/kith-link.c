@@ -147,7 +147,7 @@ static int serve(const char *kithd, const struct secret *key, const struct pubke
 	struct hub h;
 	int r;
 
-	r = signals < 0 ? err_new(-errno) : hub_init(&h, kithd, key, public);
+	r = signals < 0 ? err_new(-errno) : hub_init(&h, kithd, listen_given(), key, public);
 	if (r < 0) {
 		say_trail();
 		return EXIT_FAILED;

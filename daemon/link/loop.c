@@ -35,20 +35,23 @@ msec hub_clock(void)
 	return (msec)t.tv_sec * 1000 + (msec)t.tv_nsec / 1000000;
 }
 
-int hub_init(
-	struct hub *h, const char *kithd, const struct secret *key, const struct pubkey *public)
+int hub_init(struct hub *h, const char *kithd, int given, const struct secret *key,
+	const struct pubkey *public)
 {
 	int r;
 
 	*h = (struct hub){ .now = hub_clock(), .key = *key, .public = *public };
 	h->kithd.path = kithd;
 	h->kithd.delay = RETRY_MIN;
+	h->door.given = -1;
 	arena_init(&h->pins_arena, 0);
 	arena_init(&h->kithd.in, 0);
 	arena_init(&h->kithd.out, 0);
 	h->zmq = zmq_ctx_new();
 	if (!h->zmq || zmq_ctx_set(h->zmq, ZMQ_IO_THREADS, 2) < 0)
 		return err_new(-errno);
+	if (given >= 0 && listen_adopt(h, given) < 0)
+		return err_new(-EINVAL);
 	r = zap_open(h);
 	return r < 0 ? err_up(r) : 0;
 }

@@ -30,7 +30,7 @@ BEGIN {
 	home["libsmartcols.h"] = "daemon/cli"
 	home["confuse.h"] = "daemon/conf"
 	home["microhttpd.h"] = "daemon/exporter"
-	home["sys/socket.h"] = "daemon/link daemon/ctl daemon/host daemon/cli" # cli: doctor looks whether a way is free
+	home["sys/socket.h"] = "daemon/link daemon/ctl daemon/host daemon/exporter daemon/cli" # cli: doctor looks whether a way is free
 	home["sys/un.h"] = "daemon/link daemon/ctl daemon/host"
 
 	split("daemon/base daemon/care daemon/core proto daemon/crypto daemon/store daemon/ctl " \

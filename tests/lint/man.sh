@@ -46,7 +46,7 @@ while IFS=: read -r verb may; do
 		missing conf/man/kithd.8 "$verb, for ${who[$may]},"
 done < <(sed -n 's/^VERB([A-Z_]*, *[0-9]*, *"\([^"]*\)", *[a-z]*, *\([A-Z_]*\),.*/\1:\2/p' \
 	include/kith/control.def)
-for daemon in host/kithd link/kith-link; do
+for daemon in host/kithd link/kith-link exporter/kith-exporter; do
 	of_daemon=conf/man/${daemon#*/}.8
 	given=$(sed -n 's/^\t\t{ "\([a-z-]*\)", \(no\|required\)_argument,.*/\1/p' daemon/$daemon.c)
 	[ -n "$given" ] || {

@@ -634,6 +634,44 @@ static void second_kithd_on_one_store_is_refused(void **state)
 	host_close(&other);
 }
 
+/* ---- What the watchdog is fed by ---- */
+
+static void loop_that_spins_on_a_tick_that_does_nothing_is_not_alive(void **state)
+{
+	struct world *w = *state;
+	struct watch watch = { .done = w->h.done };
+
+	script.due = 0; /* always */
+	for (int i = 0; i < SPIN_WAKES; i++) {
+		assert_int_equal(serve(&w->h), 0);
+		watch.wakes++;
+	}
+	assert_true(script.seen[EVENT_TICK] >= SPIN_WAKES);
+	assert_false(watch_alive(&watch, w->h.done));
+}
+
+static void loop_that_sleeps_and_one_that_serves_are_alive(void **state)
+{
+	struct world *w = *state;
+	struct ctl_client *a = come(w->control, CONTROL_FRAME_MAX);
+	struct watch watch = { .done = w->h.done };
+
+	watch.wakes = SPIN_WAKES - 1;
+	assert_true(watch_alive(&watch, w->h.done));
+	watch.wakes = 1000000;
+	ask(a, 1, "read");
+	assert_int_equal(settle(w), 0);
+	assert_answered(a, 1, 0);
+	assert_true(watch_alive(&watch, w->h.done));
+	/* Who only comes and goes does not make a working loop look dead. */
+	watch.wakes = 1000000;
+	ctl_client_free(a);
+	assert_int_equal(settle(w), 0);
+	assert_true(watch_alive(&watch, w->h.done));
+	watch.wakes = 1000000;
+	assert_false(watch_alive(&watch, w->h.done));
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -657,6 +695,8 @@ int main(void)
 		TEST(key_that_is_not_there_is_named),
 		TEST(store_that_is_not_there_says_how_to_make_one),
 		TEST(second_kithd_on_one_store_is_refused),
+		TEST(loop_that_spins_on_a_tick_that_does_nothing_is_not_alive),
+		TEST(loop_that_sleeps_and_one_that_serves_are_alive),
 	};
 #undef TEST
 	return cmocka_run_group_tests(tests, NULL, NULL);
