@@ -12,7 +12,7 @@
 #   make models       the models of custody and their wrong variants; make model: the large bounds
 #   make e2e          the end-to-end tests; make bench the figures; make cov what tests reach
 #   make install      DESTDIR= PREFIX=/usr UNITDIR=PREFIX/lib/systemd/system
-#   make deb          Debian packages, in B/deb
+#   make deb          Debian packages, in B/deb; make systemd tries them in a real systemd
 #   make deps         packages that are missing; make clean
 #
 #   PROFILE=debug|release|asan|tsan|fuzz|cov    B=build: where everything goes, by profile
@@ -308,6 +308,12 @@ deb: deps
 		DEB_BUILD_OPTIONS='nocheck parallel=$(JOBS)' dpkg-buildpackage -us -uc -b >../build.log 2>&1; \
 		then tail -n 60 ../build.log; exit 1; fi
 	@rm -rf $(B)/deb/kith-$(VERSION) && ls $(B)/deb/*.deb
+
+# The packages in a real systemd: lintian, and machines booted with systemd-nspawn.
+.PHONY: systemd
+systemd: deb
+	@KITH_B=$(abspath $(B)) tests/run -t 900 tests/systemd/lint_packages \
+		$(sort $(wildcard tests/systemd/test_*.py))
 
 # ---- Install --------------------------------------------------------------------------------
 

@@ -364,15 +364,19 @@ static int link_gone(struct step *s)
 	return 0;
 }
 
+/* A copy: who gave it may read his configuration again. */
+static void set_listen(struct node *n, const char *listen)
+{
+	snprintf(n->listen, sizeof(n->listen), "%s", listen ? listen : "");
+	n->options.listen = n->listen[0] ? n->listen : NULL;
+}
+
 /* kith-link says by itself what it has bound; nothing, when there is nothing to bind. */
 static int listen_elsewhere(struct step *s)
 {
 	struct node *n = s->node;
 
-	n->listen[0] = '\0';
-	if (s->event->text)
-		snprintf(n->listen, sizeof(n->listen), "%s", s->event->text);
-	n->options.listen = n->listen[0] ? n->listen : NULL;
+	set_listen(n, s->event->text);
 	n->listening[0] = '\0';
 	return peer_announce(s);
 }
@@ -616,6 +620,7 @@ int node_new(struct crypto *c, const struct node_keys *keys, const struct node_o
 	n->crypto = c;
 	n->keys = keys;
 	n->options = *o;
+	set_listen(n, o->listen);
 	n->next_link = 1;
 	n->link_since_ms = o->started_ms;
 	quota_set(n, o->quota_record, o->quota_peer);

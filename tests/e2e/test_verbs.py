@@ -246,6 +246,14 @@ class Reloaded(Base):
         north.link.wait_line(f'listening on {north.endpoint}')
         kith.wait_for(lambda: north.status().listening == north.endpoint, 10, 'it listens there')
 
+    def test_a_link_that_comes_after_a_reload_is_told_where_to_listen(self):
+        north = self.region().start()
+        self.configure(north, 'log_level = debug')
+        north.ctl('reload')
+        north.stop_link()
+        north.start_link()
+        kith.wait_for(lambda: north.status().listening == north.endpoint, 10, 'it listens there')
+
     def test_what_needs_a_restart_is_refused_with_file_and_line_and_all_stays(self):
         north = self.region().start_kithd()
         before = figures(north)
