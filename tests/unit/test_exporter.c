@@ -85,7 +85,6 @@ static void each_figure_is_said_in_its_base_unit(void **state)
 	assert_says(t, "# TYPE kith_commits_total counter\nkith_commits_total 7\n");
 	assert_says(t, "\nkith_moves_overdue 2\n");
 	assert_says(t, "\nkith_oldest_move_seconds 600.000\n");
-	assert_says(t, "\nkith_oldest_move_seconds{state=\"complete\"} 0.000\n");
 }
 
 static void peer_is_a_label_whatever_it_is_called(void **state)
