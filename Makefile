@@ -7,7 +7,10 @@
 #   make demo         three regions on loopback; RETURN=dir imports that statutory return
 #   make sim          a random life of a federation: SEED=N HOURS=H; one that breaks a law is made
 #                     shorter, and B/sim-N.life is what "sim --replay" lives again
-#   make fuzz         libFuzzer on every target for SECONDS=60 each (make check: 5 each)
+#   make fuzz         libFuzzer on every target for SECONDS=60 each (make check: 10, in CI 60 each);
+#                     make fuzz F='node message' on these targets
+#   make afl          AFL++ on every target, or on F='node', for HOURS=1 (or SECONDS=N) each; make
+#                     afl-merge puts what both have found and the corpora lack into tests/fuzz/corpus
 #   make corpora      every file of the fuzzers' corpora once; make cov-corpora what they reach
 #   make models       the models of custody and their wrong variants; make model: the large bounds
 #   make e2e          the end-to-end tests; make bench the figures; make cov what tests reach
@@ -15,7 +18,7 @@
 #   make deb          Debian packages, in B/deb; make systemd tries them in a real systemd
 #   make deps         packages that are missing; make clean
 #
-#   PROFILE=debug|release|asan|tsan|fuzz|cov    B=build: where everything goes, by profile
+#   PROFILE=debug|release|asan|tsan|fuzz|afl|cov    B=build: where everything goes, by profile
 #   make test T='arena buf' runs these unit tests only; LAYERS='pure store' links these archives
 #   only, and PURE='daemon/base proto' these folders only (when a neighbour does not compile)
 
@@ -25,12 +28,13 @@ B       ?= build
 O       := $(B)/$(PROFILE)
 PREFIX  ?= /usr
 SEED    ?=
+AFL_SECONDS := $(or $(SECONDS),$(if $(HOURS),$(shell echo $$(($(HOURS) * 3600))),3600))
 HOURS   ?= 24
 RETURN  ?=
 SECONDS ?= 60
 JOBS    ?= 2
 
-.PHONY: all test check lint lint-mutants tidy fuzz fuzzers corpora replays demo sim sim-seeds bench e2e cov \
+.PHONY: deps-afl all test check lint lint-mutants tidy fuzz fuzzers afl afl-run afl-merge afl-merge-run corpora replays demo sim sim-seeds bench e2e cov \
 	cov-corpora decoders tests generated bench-run bench-peers bench-peers-run deps install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -40,6 +44,7 @@ JOBS    ?= 2
 
 CC.asan := clang
 CC.fuzz := clang
+CC.afl  := afl-clang-fast
 ifeq ($(origin CC),default)
 CC := $(or $(CC.$(PROFILE)),gcc)
 endif
@@ -51,6 +56,7 @@ CFLAGS.release  := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS.asan     := -O1 -g $(SAN)
 CFLAGS.tsan     := -O1 -g -fsanitize=thread
 CFLAGS.fuzz     := -O1 -g -fsanitize=fuzzer-no-link $(SAN)
+CFLAGS.afl      := -O2 -g
 CFLAGS.cov      := -O0 -g --coverage
 LDFLAGS.release := -pie -Wl,-z,relro,-z,now
 
@@ -149,7 +155,8 @@ $(eval $(call program,kith-exporter,exporter))
 
 UNIT   := $(patsubst tests/unit/%.c,$(O)/unit/%,$(if $(T),$(T:%=tests/unit/test_%.c),\
 	$(wildcard tests/unit/test_*.c)))
-FUZZ   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(if $(F),$(F:%=tests/fuzz/fuzz_%.c),\
+	$(wildcard tests/fuzz/fuzz_*.c)))
 REPLAY := $(patsubst tests/fuzz/%.c,$(O)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 SIM    := $(if $(T),,$(if $(wildcard tests/sim/*.c),$(O)/sim))
@@ -174,7 +181,7 @@ $(O)/fuzz/fuzz_node $(O)/replay/fuzz_node: $(call obj,tests/fuzz/hostile.c tests
 $(O)/fuzz/fuzz_node $(O)/replay/fuzz_node: private LDFLAGS += -Wl,--wrap=crypto_verify
 $(FUZZ): $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(LINK) -fsanitize=fuzzer $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS.test) -o $@
+	$(LINK) $(if $(filter afl,$(PROFILE)),/usr/lib/afl/libAFLDriver.a,-fsanitize=fuzzer) $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS.test) -o $@
 $(REPLAY): $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay_main.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(LIBS.test) -o $@
@@ -227,7 +234,17 @@ bench-peers-run: all $(BENCH)
 fuzz:
 	@$(MAKE) --no-print-directory $(J) PROFILE=fuzz fuzzers
 fuzzers: $(FUZZ)
-	@tests/fuzz/run $(B) $(SECONDS) $(FUZZ)
+	@JOBS=$(JOBS) tests/fuzz/run $(B) $(SECONDS) $(FUZZ)
+
+# One after the other: each target has a processor to itself, and the machine the rest.
+afl: deps-afl
+	@$(MAKE) --no-print-directory $(J) PROFILE=afl SECONDS=$(AFL_SECONDS) afl-run
+afl-run: $(FUZZ)
+	@tests/fuzz/afl $(B) $(SECONDS) $(FUZZ)
+afl-merge:
+	@$(MAKE) --no-print-directory $(J) PROFILE=fuzz afl-merge-run
+afl-merge-run: $(FUZZ)
+	@tests/fuzz/merge $(B) $(FUZZ)
 
 corpora:
 	@$(MAKE) --no-print-directory $(J) PROFILE=asan replays
@@ -286,7 +303,8 @@ PACKAGES := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-
 	libcmocka-dev clang libclang-rt-14-dev clang-tidy clang-format cppcheck shellcheck mandoc \
 	protobuf-compiler python3 python3-cryptography python3-protobuf python3-zmq procps iproute2 git spin \
 	debhelper lintian libmicrohttpd-dev mmdebstrap systemd-container prometheus
-deps:
+deps-afl: PACKAGES += afl++
+deps deps-afl:
 	@missing=$$(for p in $(PACKAGES); do \
 		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || \
 		echo $$p; done); \
