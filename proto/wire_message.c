@@ -96,6 +96,7 @@ static const struct slot changes_slots[] = {
 	SLOT(9, BOOL, 0, struct message, changes.more),
 	SLOTS(34, BYTES, 0, struct message, changes.evidence, changes.n_evidence, .lo = 1,
 		.hi = EVIDENCE_MAX),
+	SLOT(35, BOOL, 0, struct message, changes.path_more),
 };
 static SCHEMA(changes);
 

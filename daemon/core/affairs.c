@@ -352,6 +352,8 @@ int affairs_read(const struct held *held, size_t n, struct arena *arena, struct 
 	for (size_t i = 0; i < n; i++)
 		w.all[i] = &held[i];
 	qsort(w.all, n, sizeof(*w.all), order);
+	ret->all = w.all;
+	ret->n_all = n;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct held *h = w.all[i];
@@ -372,6 +374,30 @@ int affairs_read(const struct held *held, size_t n, struct arena *arena, struct 
 	ret->genesis = genesis->ref;
 	r = walk_path(&w, genesis);
 	return r ? err_up(r) : find_acting(&w);
+}
+
+/* The term that a change counts against: one that its author was custodian of, or none. */
+static uint64_t own_term(const struct affairs *a, const struct id *author, uint64_t term)
+{
+	if (term < 1 || term > a->n_terms || a->terms[term - 1].number != term)
+		return 0;
+	return id_equal(&a->terms[term - 1].custodian, author) ? term : 0;
+}
+
+bool affairs_room(const struct affairs *a, const struct id *author, uint64_t term, size_t more)
+{
+	const uint64_t own = own_term(a, author, term);
+	size_t all = more, mine = more;
+
+	for (size_t i = 0; i < a->n_all; i++) {
+		const struct held *h = a->all[i];
+
+		all += h->bytes;
+		if (id_equal(&h->ref.at.author, author) &&
+			own_term(a, author, h->control.term) == own)
+			mine += h->bytes;
+	}
+	return all <= PATH_MAX_BYTES && mine <= (own ? PATH_TERM_MAX : PATH_MEMBER_MAX);
 }
 
 const struct member *affairs_member(const struct affairs *a, const struct id *region)

@@ -19,6 +19,7 @@ struct held {
 	struct ref ref;
 	struct control control;
 	bool must_understand; /* the header's flag */
+	size_t bytes;         /* that it takes in a path (P7.8) */
 };
 
 struct term {
@@ -74,6 +75,8 @@ struct affairs {
 	size_t n_acting;
 	struct member *members;
 	size_t n_members;
+	const struct held **all; /* sorted by place */
+	size_t n_all;
 	struct key_commitment *keys; /* of all epochs */
 	size_t n_keys;
 	uint32_t epoch; /* the newest */
@@ -83,6 +86,13 @@ struct affairs {
 MUST_USE int affairs_read(
 	const struct held *held, size_t n, struct arena *a, struct affairs *ret);
 
+/* Whether the path has room for .more bytes of that author, which say that they are of that
+ * term (P7.8): of its own term as custodian, or of all else that it says. */
+#define PATH_MAX_BYTES   ((size_t)4 * 1024 * 1024)
+#define PATH_TERM_MAX    ((size_t)1024 * 1024)
+#define PATH_MEMBER_MAX  ((size_t)256 * 1024)
+#define PATH_CONTROL_MAX ((size_t)68 * 1024) /* of one control change, about */
+bool affairs_room(const struct affairs *a, const struct id *author, uint64_t term, size_t more);
 const struct member *affairs_member(const struct affairs *a, const struct id *region);
 enum role affairs_role(
 	const struct affairs *a, const struct id *region); /* ROLE_NONE: not in the circle */

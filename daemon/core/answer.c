@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "daemon/core/inside.h"
 
@@ -76,26 +77,67 @@ static int add_bundles(struct answer *an)
 	return 0;
 }
 
+static uint64_t had(const struct message *get, const struct place *at)
+{
+	for (size_t i = 0; i < get->get.n_have; i++)
+		if (id_equal(&get->get.have[i].author, &at->author) &&
+			id_equal(&get->get.have[i].incarnation, &at->incarnation))
+			return get->get.have[i].seq;
+	return 0;
+}
+
+static int path_order(const void *x, const void *y)
+{
+	const struct path_at *a = x, *b = y;
+
+	if (a->clock != b->clock)
+		return a->clock < b->clock ? -1 : 1;
+	return place_order(&a->at, &b->at);
+}
+
+/* The path as it was written: by its clocks, so that what a change rests on comes before it. */
+static int sort_path(struct answer *an, struct path_at **ret)
+{
+	const struct affairs *a = an->affairs;
+	struct path_at *v = arena_array(an->s->arena, a->n_all + 1, sizeof(*v));
+
+	if (!v)
+		return err_new(-ENOMEM);
+	for (size_t i = 0; i < a->n_all; i++)
+		v[i] = (struct path_at){ a->all[i]->control.clock, a->all[i]->ref.at };
+	qsort(v, a->n_all, sizeof(*v), path_order);
+	*ret = v;
+	return 0;
+}
+
+/* What of the path follows .at->path, as far as it fits. */
 static int add_path(struct answer *an)
 {
-	struct scan scan;
-	int r;
+	struct answering *at = an->at;
+	struct path_at *v = NULL;
+	int r = sort_path(an, &v);
 
-	scan_init(&scan, TABLE_CONTROL, SPAN_OF(an->get->get.record));
-	while ((r = scan_next(&scan, an->s->view)) == 0) {
+	for (size_t i = 0; !r && i < an->affairs->n_all; i++) {
+		const struct id *record = &an->get->get.record;
+		const uint64_t held = had(an->get, &v[i].at);
 		struct wire_change c;
-		struct ref ref;
 
-		if (!control_row_read(
-			    (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c))
-			return err_new(-EUCLEAN);
-		if (!fits(an, wire_change_size(&c) + 8))
-			return 0;
-		r = ADD(an, path, c);
+		if ((at->path_begun && path_order(&v[i], &at->path) <= 0) ||
+			(held >= v[i].at.seq && held != UINT64_MAX))
+			continue;
+		r = control_get(an->s->view, record, &v[i].at, &c);
 		if (r)
-			return err_up(r);
+			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
+		if (an->bytes + wire_change_size(&c) + 8 > ANSWER_HARD) {
+			an->m.changes.path_more = true;
+			return 0;
+		}
+		an->bytes += wire_change_size(&c) + 8;
+		r = ADD(an, path, c);
+		at->path = v[i];
+		at->path_begun = true;
 	}
-	return r < 0 ? err_up(r) : 0;
+	return r ? err_up(r) : 0;
 }
 
 static int add_keys(struct answer *an)
@@ -122,15 +164,6 @@ static int add_keys(struct answer *an)
 		if (r)
 			return err_up(r);
 	}
-	return 0;
-}
-
-static uint64_t had(const struct message *get, const struct place *at)
-{
-	for (size_t i = 0; i < get->get.n_have; i++)
-		if (id_equal(&get->get.have[i].author, &at->author) &&
-			id_equal(&get->get.have[i].incarnation, &at->incarnation))
-			return get->get.have[i].seq;
 	return 0;
 }
 
@@ -273,13 +306,17 @@ static struct answering *find_answering(struct peer *p, const struct message *ge
 	return at;
 }
 
+/* Cards go with every part of the path: whoever gets it can check it. */
 static int add_head(struct answer *an)
 {
 	int r = add_bundles(an);
 
 	if (!r)
 		r = add_path(an);
-	return r ? err_up(r) : add_keys(an);
+	if (r || an->m.changes.path_more)
+		return r ? err_up(r) : 0;
+	an->at->path_open = false;
+	return add_keys(an);
 }
 
 /* One message of an answer that has .left bytes to go. *ret: what it took. */
@@ -295,17 +332,21 @@ static int say_some(struct answer *an, bool head, uint64_t left, uint64_t *ret)
 	an->cut = false;
 	an->room_bundles = an->room_path = an->room_keys = an->room_runs = an->room_evidence =
 		0;
-	if (head)
+	if (head) {
+		an->at->path_open = true;
+		an->at->path_begun = false;
+	}
+	if (an->at->path_open)
 		r = add_head(an);
 	/* A long path does not leave the chains without room. */
 	an->soft = an->bytes + (left < ANSWER_SOFT ? left : ANSWER_SOFT);
-	if (!r && !an->at->done)
+	if (!r && !an->at->done && !an->m.changes.path_more)
 		r = add_chains(an);
 	if (r)
 		return err_up(r);
 	*ret = an->bytes;
-	an->m.changes.more =
-		an->m.changes.n_runs && !an->at->done && an->bytes + RUN_LEAST < left;
+	an->m.changes.more = (an->m.changes.n_runs || an->m.changes.path_more) &&
+			     !an->at->done && an->bytes + RUN_LEAST < left;
 	return peer_send(an->s, an->p, &an->m);
 }
 

@@ -333,43 +333,31 @@ static int skip_held(
 	return 0;
 }
 
-int chain_path_bytes(struct step *s, const struct id *record, size_t *ret)
+int chain_writable(struct step *s, const struct id *record)
 {
-	struct scan scan;
-	int r;
+	const struct affairs *a;
+	int r = fork_own(s, record);
 
-	*ret = 0;
-	scan_init(&scan, TABLE_CONTROL, SPAN_OF(*record));
-	while ((r = scan_next(&scan, s->view)) == 0)
-		*ret += scan.value.len;
-	return r < 0 ? err_up(r) : 0;
-}
-
-/* Anybody in the circle can write control changes, and everybody in it must keep them. */
-static int check_room(
-	struct step *s, const struct checked *k, const struct run *run, size_t from)
-{
-	size_t more = 0, held;
-	int r;
-
-	for (size_t i = from; i < k->n; i++)
-		if (k->headers[i].flags & FLAG_CONTROL)
-			more += wire_change_size(&run->changes[i]);
-	if (!more)
-		return 0;
-	r = chain_path_bytes(s, &k->headers[0].record, &held);
+	if (r != ROW_NONE)
+		return r ? err_up(r) : CHAIN_E_FORKED;
+	r = node_affairs(s, record, &a);
 	if (r)
 		return err_up(r);
-	return held + more > PATH_MAX_BYTES ? CHAIN_E_PATH : 0;
+	/* Two at once is what one decision takes, at most. */
+	return affairs_room(a, &s->node->region, a->term, 2 * PATH_CONTROL_MAX) ? 0
+										: CHAIN_E_PATH;
 }
 
 /* Control bodies are read before anything is stored: a run is taken whole or not at all. */
 static int check_meaning(struct step *s, const struct checked *k, const struct run *run,
 	size_t from, const struct affairs *a)
 {
+	size_t more = 0;
+
 	for (size_t i = from; i < k->n; i++) {
 		const struct header *h = &k->headers[i];
 		struct control c;
+		struct hash held;
 		int r;
 
 		if (!affairs_member(a, &h->at.author))
@@ -383,6 +371,14 @@ static int check_meaning(struct step *s, const struct checked *k, const struct r
 			r = read_control(s, h, run->changes[i].body, &c);
 		if (r)
 			return r;
+		/* Anybody in the circle can write them, and everybody in it must keep them. */
+		r = control_has(s->view, &h->record, &h->at, &held);
+		if (r < 0)
+			return err_up(r);
+		if (r == ROW_NONE)
+			more += wire_change_size(&run->changes[i]);
+		if (!affairs_room(a, &h->at.author, c.term, more))
+			return CHAIN_E_PATH;
 		node_clock_seen(s, c.clock);
 	}
 	return 0;
@@ -512,8 +508,6 @@ int chain_take(struct step *s, const struct id *from, const struct run *run,
 		r = node_affairs(s, &h->record, &a);
 	if (!r)
 		r = check_meaning(s, &k, run, held, a);
-	if (!r)
-		r = check_room(s, &k, run, held);
 	if (!r)
 		r = check_quota(s, &k, run, held, from, &row, &cost);
 	if (!r)

@@ -407,8 +407,13 @@ int feed_ask(struct step *s, struct peer *p)
 static int may_take(struct step *s, const struct peer *p, const struct id *record, bool *ret)
 {
 	const struct affairs *a;
-	int r = node_affairs(s, record, &a);
+	struct record_row row;
+	int r = record_get(s->view, record, &row);
 
+	/* Of what is not held, a part of the path may be here. */
+	if (r)
+		return r == ROW_NONE ? 0 : err_up(r);
+	r = node_affairs(s, record, &a);
 	if (r)
 		return err_up(r);
 	*ret = affairs_role(a, &p->region) != ROLE_NONE &&

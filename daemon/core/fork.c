@@ -35,9 +35,6 @@ static int held_run(struct step *s, const struct header *h, struct run *ret)
 {
 	struct place at = h->at;
 	struct index_row index;
-	struct span value;
-	struct ref ref;
-	uint8_t key[VIEW_KEY_MAX];
 	int r;
 
 	for (ret->n = 0; ret->n < RUN_CHANGES_MAX; at.seq++) {
@@ -56,13 +53,9 @@ static int held_run(struct step *s, const struct header *h, struct run *ret)
 	}
 	ret->n = 0;
 	/* It may be known by its path alone; there each change is signed itself (P7.8). */
-	r = row_get(s->view, TABLE_CONTROL,
-		(struct span){ key, index_key(&h->record, &h->at, key) }, &value);
+	r = control_get(s->view, &h->record, &h->at, &ret->changes[0]);
 	if (r)
 		return r == ROW_NONE ? 0 : err_up(r);
-	if (!control_row_read((struct span){ key, index_key(&h->record, &h->at, key) }, value,
-		    &ref, &ret->changes[0]))
-		return err_new(-EUCLEAN);
 	ret->changes[0] = bare(&ret->changes[0], true);
 	ret->n = 1;
 	return 0;

@@ -26,9 +26,9 @@
 #define STREAMS_MAX    16
 #define SEEN_MAX       256
 #define AFFAIRS_CACHED 64
-#define FOLD_AT_ONCE   32 /* changes that are opened in the step that takes them */
+#define FOLD_AT_ONCE   32    /* changes that are opened in the step that takes them */
+#define WANT_PAUSE     30000 /* before a want that brought nothing is asked for again */
 #define NAME_TEXT_MAX  REGION_NAME_MAX
-#define PATH_MAX_BYTES ((size_t)208 * 1024) /* the path travels in one message (P7.7) */
 
 /* One step: an event, the turn's view, where output goes. */
 struct step {
@@ -60,6 +60,10 @@ struct get_slot {
 	bool large; /* one answer did not bring all of it: asked on before the next has come */
 	bool ended; /* what still comes is not looked at */
 	bool any;   /* the answer that is coming has brought something */
+	bool path_open;    /* some of the path has come, and more of it is to come */
+	bool path_skipped; /* of regions that are not in the circle by what had come then */
+	bool path_new;
+	unsigned path_parts;
 	uint32_t request;
 	struct id record;
 	unsigned asked; /* GETs whose last message has not come */
@@ -70,9 +74,14 @@ struct get_slot {
  * at what the asker says it has. */
 struct answering {
 	bool busy, done;
+	bool path_open, path_begun; /* the path goes on behind .path, or at its beginning */
 	uint32_t request;
 	struct id record;
 	struct place next;
+	struct path_at {
+		uint64_t clock;
+		struct place at;
+	} path;
 	uint64_t used; /* when, in GETs answered */
 };
 
@@ -321,7 +330,7 @@ enum {
 	CHAIN_E_BODY,      /* body_hash does not match (P2.5) */
 	CHAIN_E_SIGNATURE, /* (P3.1) */
 	CHAIN_E_CONTROL,   /* the control body is not one (P6.1), or Genesis lies (P1.3) */
-	CHAIN_E_PATH,      /* the record would have more control changes than PATH_MAX_BYTES */
+	CHAIN_E_PATH,      /* there is no room for its control changes: affairs_room() */
 	CHAIN_E_STRANGER,  /* its author may not write here (P6.9) */
 	CHAIN_E_QUOTA,     /* its author has used up what it may make us hold: parked */
 };
@@ -348,8 +357,9 @@ MUST_USE int chain_check_headers(
 /* One control change by itself (P7.8): checked, not stored. */
 MUST_USE int chain_check_control(struct step *s, const struct id *record,
 	const struct wire_change *c, struct ref *ret, struct control *ret_control);
-/* How much of PATH_MAX_BYTES a record's control changes take. */
-MUST_USE int chain_path_bytes(struct step *s, const struct id *record, size_t *ret);
+/* Whether we may write in this record: 0; CHAIN_E_FORKED, our chain there is; CHAIN_E_PATH, it
+ * has no room for a control change of ours. */
+MUST_USE int chain_writable(struct step *s, const struct id *record);
 
 /* turn.c: changes on their way into the log --------------------------------------------------
  */
@@ -464,10 +474,13 @@ MUST_USE int sync_drop(struct step *s, struct peer *p, const struct id *record);
 MUST_USE int sync_refuse(struct step *s, struct peer *p, const struct id *record, int verdict);
 
 /* path.c ----------------------------------------------------------------------------------- */
-/* The cards and the path of an answer (P7.8). *ret_on: the record is ours to hold and to take
- * from this peer; *ret_new: some of the path was. */
-MUST_USE int path_take(
-	struct step *s, struct peer *p, const struct message *m, bool *ret_on, bool *ret_new);
+/* The cards and the path of a message (P7.8). *ret_on: the record is ours to hold and to take
+ * from this peer; *ret_new: some of the path was. With .path_open of the slot it goes on in the
+ * next message, and nothing else is decided yet. */
+MUST_USE int path_take(struct step *s, struct peer *p, struct get_slot *slot,
+	const struct message *m, bool *ret_on, bool *ret_new);
+/* What came of the path of a record that is not held after all. */
+MUST_USE int path_forget(struct step *s, const struct peer *p, const struct id *record);
 
 /* follow.c --------------------------------------------------------------------------------- */
 /* Tell those who follow a bounded part of what they have not seen. */

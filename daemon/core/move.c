@@ -66,8 +66,10 @@ static int workable(struct step *s, const struct id *record, const struct affair
 		return PROBLEM_FORKED;
 	if ((*ret)->needs_newer)
 		return PROBLEM_NEEDS_NEWER;
-	r = fork_own(s, record);
-	return r == ROW_NONE ? 0 : r ? err_up(r) : PROBLEM_CHAIN_FORKED;
+	r = chain_writable(s, record);
+	if (r <= 0)
+		return r ? err_up(r) : 0;
+	return r == CHAIN_E_FORKED ? PROBLEM_CHAIN_FORKED : PROBLEM_PATH_FULL;
 }
 
 /* A candidate comes into the circle as a writer, in the turn of its Offer (P6.8). */

@@ -221,6 +221,7 @@ static int load_held(struct step *s, const struct id *record, struct arena *a,
 			wire_header_decode(c.header, &h))
 			return err_new(-EUCLEAN);
 		v[n].must_understand = h.flags & FLAG_MUST_UNDERSTAND;
+		v[n].bytes = wire_change_size(&c);
 		r = wire_control_decode(c.body, a, &v[n].control);
 		if (r)
 			return r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);

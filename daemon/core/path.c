@@ -10,6 +10,7 @@
 
 #include "daemon/core/inside.h"
 
+#define PARTS_MAX   64  /* of one path */
 #define BUNDLES_MAX 128 /* cards of one message that are looked at (P7.13) */
 
 /* The custody path: what is new of it, checked, with what is held already. */
@@ -19,7 +20,6 @@ struct path {
 	struct wire_change *changes; /* the new ones, .held[first_new + i] */
 	size_t n_new, room_new;
 	size_t first_new;
-	size_t bytes;
 };
 
 static int load_path(struct step *s, const struct id *record, struct path *ret)
@@ -41,13 +41,14 @@ static int load_path(struct step *s, const struct id *record, struct path *ret)
 		if (!control_row_read((struct span){ scan.key, scan.key_len }, scan.value,
 			    &grown[ret->n].ref, &c))
 			return err_new(-EUCLEAN);
+		grown[ret->n].bytes = wire_change_size(&c);
 		r = wire_control_decode(c.body, s->arena, &grown[ret->n].control);
 		if (r)
 			return r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
 		ret->n++;
 	}
 	ret->first_new = ret->n;
-	return r < 0 ? err_up(r) : chain_path_bytes(s, record, &ret->bytes);
+	return r < 0 ? err_up(r) : 0;
 }
 
 /* One change of the path: 0, or the verdict of chain_check_control. */
@@ -77,13 +78,11 @@ static int take_path(
 		return err_new(-ENOMEM);
 	path->held = grown;
 	path->changes = grown_c;
-	grown[path->n] = (struct held){ .must_understand = h.flags & FLAG_MUST_UNDERSTAND };
+	grown[path->n] = (struct held){ .must_understand = h.flags & FLAG_MUST_UNDERSTAND,
+		.bytes = wire_change_size(c) };
 	r = chain_check_control(s, record, c, &grown[path->n].ref, &grown[path->n].control);
 	if (r)
 		return r;
-	path->bytes += wire_change_size(c);
-	if (path->bytes > PATH_MAX_BYTES)
-		return CHAIN_E_PATH;
 	path->changes[path->n_new++] = *c;
 	path->n++;
 	return 0;
@@ -109,14 +108,72 @@ static int keep_path(
 	return 0;
 }
 
-/* Nobody but who is or was in the circle writes anything in it: else any member could fill a
- * record with the chains of regions that it made up. */
-static int check_authors(const struct path *path, const struct affairs *a)
+/* Nobody but who is or was in the circle writes anything in it, and nobody more than has room:
+ * else any member could fill a record with the chains of regions that it made up. */
+static int check_new(const struct path *path, const struct affairs *a)
 {
-	for (size_t i = path->first_new; i < path->n; i++)
-		if (!affairs_member(a, &path->held[i].ref.at.author))
+	const struct held *last = NULL;
+
+	for (size_t i = path->first_new; i < path->n; i++) {
+		const struct held *h = &path->held[i];
+
+		if (!affairs_member(a, &h->ref.at.author))
 			return CHAIN_E_STRANGER;
+		if (last && id_equal(&last->ref.at.author, &h->ref.at.author) &&
+			last->control.term == h->control.term)
+			continue;
+		if (!affairs_room(a, &h->ref.at.author, h->control.term, 0))
+			return CHAIN_E_PATH;
+		last = h;
+	}
 	return 0;
+}
+
+/* A part of a path may have what rests on another part of it: not yet. *ret: there was any. */
+static int skip_strangers(
+	struct step *s, struct path *path, struct affairs *a, bool *ret_skipped)
+{
+	size_t n = path->first_new;
+
+	for (size_t i = path->first_new; i < path->n; i++) {
+		if (!affairs_member(a, &path->held[i].ref.at.author))
+			continue;
+		path->held[n] = path->held[i];
+		path->changes[n - path->first_new] = path->changes[i - path->first_new];
+		n++;
+	}
+	if (n == path->n)
+		return 0;
+	*ret_skipped = true;
+	path->n = n;
+	path->n_new = n - path->first_new;
+	return affairs_read(path->held, path->n, s->arena, a);
+}
+
+int path_forget(struct step *s, const struct peer *p, const struct id *record)
+{
+	struct record_row row;
+	struct scan scan;
+	int r = record_get(s->view, record, &row);
+
+	/* Somebody else may be sending it, too. */
+	for (size_t i = 0; r == ROW_NONE && i < s->node->n_peers; i++) {
+		const struct peer *other = s->node->peers[i];
+		struct want_row want;
+
+		if (other != p)
+			r = want_get(s->view, &other->region, record, &want);
+	}
+	if (r != ROW_NONE)
+		return r < 0 ? err_up(r) : 0;
+	scan_init(&scan, TABLE_CONTROL, SPAN_OF(*record));
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		r = row_del(s->view, TABLE_CONTROL, (struct span){ scan.key, scan.key_len });
+		if (r)
+			return err_up(r);
+	}
+	node_forget(s->node, record);
+	return r < 0 ? err_up(r) : 0;
 }
 
 /* The regions whose cards came with a message and were not held before. */
@@ -208,43 +265,102 @@ static int not_ours(struct step *s, struct peer *p, const struct id *record)
 	return r ? err_up(r) : peer_refuse(s, p, record, VERDICT_NOT_IN_CIRCLE, false);
 }
 
-/* The path of the message with what is held: what it makes of the record, and whether we go on
- * with it. What is wrong is told, and then we do not. */
-static int take_whole_path(struct step *s, struct peer *p, const struct message *m,
-	struct affairs *a, bool *ret_on, bool *ret_new)
+/* The path of the message beside what is held, checked but for its place in the circle. */
+static int read_path(
+	struct step *s, const struct message *m, struct path *path, struct affairs *a)
 {
 	const struct id *record = &m->changes.record;
-	const struct affairs *before;
-	struct path path;
-	bool room = true;
-	int r = load_path(s, record, &path);
+	int r = load_path(s, record, path);
 
 	for (size_t i = 0; i < m->changes.n_path && !r; i++)
-		r = take_path(s, record, &m->changes.path[i], &path);
-	if (!r)
-		r = affairs_read(path.held, path.n, s->arena, a);
-	if (r)
-		return r < 0 ? err_up(r) : sync_refuse(s, p, record, r);
+		r = take_path(s, record, &m->changes.path[i], path);
+	return r ? r : affairs_read(path->held, path->n, s->arena, a);
+}
 
-	/* (P7.10), before anything of the record is kept */
-	if (!is_ours(s, p, a))
-		return not_ours(s, p, record);
-	r = check_authors(&path, a);
-	if (!r && path.n_new) {
-		r = node_affairs(s, record, &before);
-		if (!r && node_affairs_full(s->node, record))
-			r = CHAIN_E_RUN;
-	}
+/* Nothing of a record that begins is kept when there is no room; else the new part of the path.
+ */
+static int keep_new(struct step *s, struct peer *p, const struct id *record,
+	const struct path *path, bool *ret_room)
+{
+	const struct affairs *before;
+	int r = check_begin(s, p, record, ret_room);
+
 	if (r)
-		return r < 0 ? err_up(r) : sync_refuse(s, p, record, r);
-	r = check_begin(s, p, record, &room);
-	if (!r && !room) {
+		return err_up(r);
+	if (!*ret_room) {
 		r = quota_park(s, p, record);
 		return r ? err_up(r) : sync_drop(s, p, record);
 	}
-	*ret_on = true;
+	if (path->n_new) {
+		r = node_affairs(s, record, &before);
+		if (r)
+			return err_up(r);
+		if (node_affairs_full(s->node, record))
+			return CHAIN_E_RUN;
+	}
+	return keep_path(s, p, record, path);
+}
+
+/* One of several parts (P7.8). It is kept before it is known whether the record is ours; and
+ * forgotten with the want, if it is not. */
+static int take_part(struct step *s, struct peer *p, struct get_slot *slot,
+	const struct message *m, struct path *path, struct affairs *a, bool *ret_whole)
+{
+	const struct id *record = &m->changes.record;
+	bool room = true;
+	int r = ++slot->path_parts > PARTS_MAX
+			? CHAIN_E_PATH
+			: skip_strangers(s, path, a, &slot->path_skipped);
+
+	if (!r)
+		r = check_new(path, a);
+	if (!r)
+		r = keep_new(s, p, record, path, &room);
+	slot->path_new |= path->n_new > 0;
+	slot->path_open = !r && room && m->changes.path_more;
+	*ret_whole = !r && room && !m->changes.path_more && !slot->path_skipped;
+	if (r)
+		return r < 0 ? err_up(r) : sync_refuse(s, p, record, r);
+	if (slot->path_open || !slot->path_skipped)
+		return 0;
+	/* Once more from its beginning, as long as that brings anything. */
+	return slot->path_new ? 0 : sync_refuse(s, p, record, CHAIN_E_STRANGER);
+}
+
+/* The path of the message with what is held: what it makes of the record, and whether we go on
+ * with it. What is wrong is told, and then we do not. */
+static int take_whole_path(struct step *s, struct peer *p, struct get_slot *slot,
+	const struct message *m, struct affairs *a, bool *ret_on, bool *ret_new)
+{
+	const struct id *record = &m->changes.record;
+	bool parts = slot->path_open || m->changes.path_more, room = true, whole;
+	struct path path;
+	int r = read_path(s, m, &path, a);
+
+	if (r) {
+		slot->path_open = false;
+		return r < 0 ? err_up(r) : sync_refuse(s, p, record, r);
+	}
+	if (parts) {
+		r = take_part(s, p, slot, m, &path, a, &whole);
+		/* Another part is worth asking for, whatever this one brought. */
+		*ret_new = path.n_new > 0 || slot->path_open;
+		if (r || !whole)
+			return r ? err_up(r) : 0;
+	}
+	/* (P7.10), before anything of the record is kept but parts of a path */
+	if (!is_ours(s, p, a))
+		return not_ours(s, p, record);
+	if (!parts) {
+		r = check_new(&path, a);
+		if (!r)
+			r = keep_new(s, p, record, &path, &room);
+		if (r)
+			return r < 0 ? err_up(r) : sync_refuse(s, p, record, r);
+	}
+	*ret_on = room;
 	*ret_new = path.n_new > 0;
-	return r ? err_up(r) : keep_path(s, p, record, &path);
+	return 0;
 }
 
 /* A message without a path: what is held says it all. */
@@ -259,8 +375,8 @@ static int take_no_path(struct step *s, struct peer *p, const struct message *m,
 	return *ret_on ? 0 : not_ours(s, p, &m->changes.record);
 }
 
-int path_take(
-	struct step *s, struct peer *p, const struct message *m, bool *ret_on, bool *ret_new)
+int path_take(struct step *s, struct peer *p, struct get_slot *slot, const struct message *m,
+	bool *ret_on, bool *ret_new)
 {
 	struct strangers cards;
 	struct affairs read;
@@ -268,9 +384,15 @@ int path_take(
 	int r = take_cards(s, p, m, &cards);
 
 	*ret_on = *ret_new = false;
-	if (!r)
-		r = m->changes.n_path ? take_whole_path(s, p, m, &read, ret_on, ret_new)
-				      : take_no_path(s, p, m, &a, ret_on);
+	if (!r && m->changes.n_path) {
+		r = take_whole_path(s, p, slot, m, &read, ret_on, ret_new);
+	} else if (!r && slot->path_open) {
+		/* It does not know any more where it was: from the beginning, later. */
+		slot->path_open = false;
+		p->wants_due = s->event->now + WANT_PAUSE;
+	} else if (!r) {
+		r = take_no_path(s, p, m, &a, ret_on);
+	}
 	if (!r)
 		r = drop_strangers(s, p, &cards, *ret_on ? a : NULL);
 	return r ? err_up(r) : 0;

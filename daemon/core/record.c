@@ -366,9 +366,9 @@ static int follow_up(struct step *s, const struct id *record, bool *ret_more)
 		return err_up(r);
 	if (!a->known || a->forked || a->needs_newer)
 		return 0;
-	r = fork_own(s, record);
-	if (r != ROW_NONE)
-		return r;
+	r = chain_writable(s, record);
+	if (r)
+		return r < 0 ? err_up(r) : 0;
 	*ret_more = true;
 	if (id_equal(&a->custodian, self)) {
 		if (a->open && a->open->accept)

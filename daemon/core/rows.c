@@ -309,6 +309,19 @@ int control_has(const struct view *v, const struct id *record, const struct plac
 	return 0;
 }
 
+int control_get(const struct view *v, const struct id *record, const struct place *at,
+	struct wire_change *ret)
+{
+	uint8_t key[VIEW_KEY_MAX];
+	struct span value, k = { key, index_key(record, at, key) };
+	struct ref ref;
+	int r = row_get(v, TABLE_CONTROL, k, &value);
+
+	if (r)
+		return r;
+	return control_row_read(k, value, &ref, ret) ? 0 : damaged();
+}
+
 bool control_row_read(
 	struct span key, struct span value, struct ref *ret, struct wire_change *c)
 {

@@ -77,6 +77,8 @@ MUST_USE int control_put(const struct view *v, const struct id *record, const st
 	const struct hash *id, const struct wire_change *c);
 MUST_USE int control_has(const struct view *v, const struct id *record, const struct place *at,
 	struct hash *ret_id);
+MUST_USE int control_get(const struct view *v, const struct id *record, const struct place *at,
+	struct wire_change *ret);
 bool control_row_read(
 	struct span key, struct span value, struct ref *ret, struct wire_change *c);
 

@@ -14,7 +14,6 @@
 #define GET_NEXT     ((uint64_t)1024 * 1024)     /* of a large one, */
 #define GETS_AHEAD   2                           /* asked for so many times ahead */
 #define GETS_BYTES   ((uint64_t)3 * 1024 * 1024) /* under way from one peer, about */
-#define WANT_PAUSE   30000 /* before a want that brought nothing is asked for again */
 #define HAVES_MAX    1024
 #define MESSAGE_COST 4096 /* a small message is charged as much */
 
@@ -297,6 +296,9 @@ int sync_drop(struct step *s, struct peer *p, const struct id *record)
 
 	if (r)
 		return r == ROW_NONE ? 0 : err_up(r);
+	r = path_forget(s, p, record);
+	if (r)
+		return err_up(r);
 	if (p->wants)
 		p->wants--;
 	if (!p->wants)
@@ -454,6 +456,8 @@ static int judge(struct step *s, struct peer *p, struct get_slot *slot, const st
 		r = keys_whole(s, &slot->record, a, &whole);
 	if (r)
 		return err_up(r);
+	if (slot->path_open && m->changes.done)
+		return peer_refuse(s, p, NULL, VERDICT_CHANGES_UNASKED, true);
 	slot->large |= m->changes.more || !m->changes.done;
 	slot->ended = m->changes.done;
 	/* A new epoch came in the chains: once more, for its keys. */
@@ -471,8 +475,8 @@ static int judge(struct step *s, struct peer *p, struct get_slot *slot, const st
 }
 
 /* A message for a slot that has not ended. *ret_go: it is worth going on. */
-static int take(
-	struct step *s, struct peer *p, const struct message *m, bool *ret_any, bool *ret_go)
+static int take(struct step *s, struct peer *p, struct get_slot *slot, const struct message *m,
+	bool *ret_any, bool *ret_go)
 {
 	const struct id *record = &m->changes.record;
 	bool on, more = false;
@@ -480,7 +484,9 @@ static int take(
 	int r, bad;
 
 	*ret_go = false;
-	r = path_take(s, p, m, &on, &more);
+	r = path_take(s, p, slot, m, &on, &more);
+	*ret_any |= more;
+	*ret_go = slot->path_open;
 	if (r || !on)
 		return r ? err_up(r) : 0;
 	set_headed(p, record, true);
@@ -491,7 +497,7 @@ static int take(
 		r = take_content(s, p, m, &added, &bad);
 	if (r)
 		return err_up(r);
-	*ret_any |= added || more;
+	*ret_any |= added > 0;
 	*ret_go = !bad;
 	return bad ? sync_refuse(s, p, record, bad) : 0;
 }
@@ -511,7 +517,7 @@ int sync_changes(struct step *s, struct peer *p, const struct message *m, size_t
 		slot->ended = true;
 		r = fill_want(s, p, &slot->record);
 	} else if (!slot->ended) {
-		r = take(s, p, m, &any, &go);
+		r = take(s, p, slot, m, &any, &go);
 		slot->any |= any;
 		slot->ended = !go;
 		if (!r && go)

@@ -121,6 +121,7 @@ struct message {
 			size_t n_runs;
 			struct span *evidence; /* each an Evidence */
 			size_t n_evidence;
+			bool path_more; /* the path goes on in the next message */
 			bool done, none, more;
 		} changes;
 		struct {

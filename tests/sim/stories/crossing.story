@@ -49,9 +49,9 @@ show south R1
 tells
 	  70.000 north offers R1 south
 	  70.011 south wants R1 north
-	  70.039 south stores R1 north 3
-	  70.039 south has R1 north 14
-	  70.039 south completes R1 13
+	  70.035 south stores R1 north 3
+	  70.035 south has R1 north 14
+	  70.035 south completes R1 13
 	  75.000 south accepts R1 north
 	  75.011 north stores R1 south 2
 	  75.011 north releases R1 south

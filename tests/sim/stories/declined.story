@@ -47,9 +47,9 @@ tells
 	  20.020 east stores R1 north 1
 	  25.000 north offers R1 south
 	  25.011 south wants R1 north
-	  25.044 south stores R1 north 9
-	  25.044 south has R1 north 15
-	  25.044 south completes R1 14
+	  25.042 south stores R1 north 9
+	  25.042 south has R1 north 15
+	  25.042 south completes R1 14
 	  30.000 south accepts R1 north
 	  30.011 north stores R1 south 2
 	  30.011 north releases R1 south

@@ -62,9 +62,9 @@ show south R1
 tells
 	  80.000 south wants R1 north
 	  80.010 north stores R1 south 1
-	  80.031 south stores R1 north 10
-	  80.031 south has R1 north 22
-	  80.031 south completes R1 20
+	  80.029 south stores R1 north 10
+	  80.029 south has R1 north 22
+	  80.029 south completes R1 20
 	  90.000 south accepts R1 north
 	  90.011 north stores R1 south 2
 	  90.011 north releases R1 south

@@ -33,7 +33,7 @@ tells
 	  20.020 east stores R1 south 1
 	  20.021 north wants R1 south
 	  20.021 north stores R1 south 2
-	  20.047 north has R1 south 12
+	  20.042 north has R1 south 12
 end
 
 # What comes now is sealed under the new key: north reads it, east never gets it.

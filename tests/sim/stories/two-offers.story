@@ -30,15 +30,15 @@ tells
 	  25.042 south has R1 east 12
 	  25.042 south stands down R1 north
 	  25.052 east wants R1 south
-	  25.080 east stores R1 south 3
-	  25.080 east has R1 south 13
-	  25.080 east removes R1 south
-	  25.080 east rekeys R1
-	  25.090 south stores R1 east 1
-	  25.092 north stores R1 east 3
-	  25.092 north wants R1 east
-	  25.092 north stores R1 east 2
-	  25.120 north has R1 east 15
+	  25.076 east stores R1 south 3
+	  25.076 east has R1 south 13
+	  25.076 east removes R1 south
+	  25.076 east rekeys R1
+	  25.086 south stores R1 east 1
+	  25.088 north stores R1 east 3
+	  25.088 north wants R1 east
+	  25.088 north stores R1 east 2
+	  25.109 north has R1 east 15
 	  33.294 south dials north
 	  33.314 south loses north: no answer
 	  35.000 north shows R1 custodian=east, custody=reader, role=reader, changes=16, entries=4, conflicts=0
