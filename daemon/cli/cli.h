@@ -219,6 +219,28 @@ MUST_USE int sheet_read(struct cli *c, const char *path, const char *const *name
 int reason_choose(const char *text, uint32_t *ret);
 int offers_from_file(struct cli *c);
 int accepts_all(struct cli *c);
+int verb_move_approver(struct cli *c);
+/* By number or by name, silently. False: there is none; a code that is only kith's own too. */
+bool reason_find(const char *text, uint32_t *ret);
+bool decline_find(const char *text, uint32_t *ret);
+bool refusal_find(const char *text, uint32_t *ret); /* of a request */
+
+/* runner.c: a program that is asked one question. */
+#define ANSWER_MAX 4096
+struct runner {
+	pid_t pid;
+	int out;
+	uint64_t began;        /* clock_ms() */
+	bool killed, much;     /* .much: it said more than fits */
+	int status;            /* its exit, or 128 and its signal */
+	char said[ANSWER_MAX]; /* its first line, once it has ended */
+	size_t n;
+};
+/* 0, or -errno. .question has less than 64 KiB. */
+MUST_USE int runner_start(struct runner *r, const char *program, const char *question);
+bool runner_ended(struct runner *r); /* then .status and .said are there */
+void runner_kill(struct runner *r);  /* it, and all that it began */
+
 /* bulk.c: what became of each of many. */
 struct bulk {
 	struct cli *cli;

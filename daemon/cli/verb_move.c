@@ -16,6 +16,8 @@
 
 #include "daemon/cli/cli.h"
 
+#define DECLINE_GIVEN 99 /* from 100 on they are kith's own */
+
 struct reason {
 	uint32_t number;
 	const char *name, *text;
@@ -31,26 +33,55 @@ static const struct reason declines[] = {
 #undef DECLINE
 };
 
+static const struct reason refusals[] = {
+#define REFUSAL(number, name, rule, why, next) { number, name, why },
+#include <kith/reasons.def>
+#undef REFUSAL
+};
+
 static struct span span_of(const char *text)
 {
 	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
+}
+
+static bool found(
+	const char *text, const struct reason *all, size_t n, uint32_t most, uint32_t *ret)
+{
+	char *end = NULL;
+	unsigned long number = strtoul(text, &end, 10);
+
+	for (size_t i = 0; i < n; i++)
+		if (all[i].number <= most && ((*text && !*end && number == all[i].number) ||
+						     strcasecmp(text, all[i].name) == 0)) {
+			*ret = all[i].number;
+			return true;
+		}
+	return false;
+}
+
+bool reason_find(const char *text, uint32_t *ret)
+{
+	return found(text, reasons, COUNT(reasons), DECLINE_GIVEN, ret);
+}
+
+bool decline_find(const char *text, uint32_t *ret)
+{
+	return found(text, declines, COUNT(declines), DECLINE_GIVEN, ret);
+}
+
+bool refusal_find(const char *text, uint32_t *ret)
+{
+	return found(text, refusals, COUNT(refusals), DECLINE_GIVEN, ret);
 }
 
 /* By number or by name. */
 static int choose(
 	const char *text, const struct reason *all, size_t n, const char *what, uint32_t *ret)
 {
-	char *end = NULL;
-	unsigned long number = strtoul(text, &end, 10);
-
-	for (size_t i = 0; i < n; i++)
-		if ((*text && !*end && number == all[i].number) ||
-			strcasecmp(text, all[i].name) == 0) {
-			*ret = all[i].number;
-			return 0;
-		}
+	if (found(text, all, n, DECLINE_GIVEN, ret))
+		return 0;
 	(void)cli_say(0, "\"%s\" is no %s; there is", text, what);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && all[i].number <= DECLINE_GIVEN; i++)
 		(void)fprintf(stderr, "  %" PRIu32 "  %-15s %s\n", all[i].number, all[i].name,
 			all[i].text);
 

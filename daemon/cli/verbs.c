@@ -177,6 +177,15 @@ const struct command verbs[] = {
 		"with 1 "
 		"when any does.",
 		verb_move_report, O(PEER) | O(SINCE) | O(COMPARE), 0, 0 },
+	{ 0, "move approver", "--exec PROGRAM [--worker NAME]",
+		"answer offers and requests as a program decides",
+		"The program is run for each, with a JSON document on its standard input, and "
+		"answers with one\nline of JSON: {\"accept\":true,\"worker\":NAME}, "
+		"{\"decline\":CODE,\"text\":WORDS} or {\"later\":true}.\nSee kithctl(1). It "
+		"goes "
+		"on until it is ended, over restarts of kithd.",
+		verb_move_approver,
+		O(EXEC) | O(WORKER) | O(TIMEOUT) | O(JOBS) | O(RETRY) | O(ONCE), 0, 0 },
 	{ VERB_CIRCLE, "circle", "RECORD", "the regions that may hold a record", NULL,
 		verb_circle, 0, 1, 1 },
 	{ VERB_CERTIFICATE, "custody prove", "RECORD [--from DATE] [--to DATE] [--out FILE]",

@@ -9,6 +9,7 @@ Each test's name says what is true; names as arguments run these only. The last 
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -308,6 +309,150 @@ class ManyAtOnce(Base):
         self.assertEqual(self.changes(), before)
         self.assertEqual(self.north.run_ctl('move', 'offer').status, 2)
         self.assertEqual(self.south.run_ctl('move', 'accept', '--all').status, 2)
+
+
+class Approving(Base):
+    PROGRAM = '''#!/usr/bin/python3
+import json, os, sys, time
+asked = json.load(sys.stdin)
+mine = f"{os.environ['ASKED']}.d/{os.getpid()}"
+open(mine, 'w').close()
+asked['at_once'] = len(os.listdir(os.path.dirname(mine)))
+time.sleep(0.05)
+os.unlink(mine)
+with open(os.environ['ASKED'], 'a') as f:
+    f.write(json.dumps(asked) + '\\n')
+view = asked.get('move') or asked['request']
+with open(os.environ['ANSWERS']) as f:
+    answers = json.load(f)
+answer = answers.get(view.get('record'), answers.get('else', '{"later": true}'))
+if answer == 'hang':
+    os.fork()
+    time.sleep(600)
+if answer == 'fail':
+    sys.exit(3)
+print(answer)
+'''
+
+    def setUp(self):
+        self.program = self.file('approve', self.PROGRAM)
+        os.chmod(self.program, 0o755)
+        self.asked = self.file('asked')
+        os.mkdir(self.asked + '.d')
+        self.answers = self.file('answers')
+        self.answer({})
+
+    def answer(self, by_record):
+        with open(self.answers + '.new', 'w', encoding='utf-8') as f:
+            json.dump(by_record, f)
+        os.rename(self.answers + '.new', self.answers)
+
+    def heard(self):
+        with open(self.asked, encoding='utf-8') as f:
+            return [json.loads(x) for x in f if x.endswith('}\n')]
+
+    def heard_of(self):
+        """{record: [what was asked about it]}"""
+        out = {}
+        for x in self.heard():
+            out.setdefault((x.get('move') or x['request'])['record'], []).append(x)
+        return out
+
+    def approver(self, *args, region=None):
+        p = subprocess.Popen(
+            [kith.program('kithctl'), '--config', (region or self.south).config, 'move',
+             'approver', '--exec', self.program, *args], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, 'ASKED': self.asked, 'ANSWERS': self.answers})
+        self.addCleanup(p.wait)
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.kill)
+        return p
+
+    def test_the_script_of_the_manual_works_as_it_stands_there(self):
+        with open(os.path.join(kith.HERE, '..', '..', 'conf', 'man', 'kithctl.1'),
+                  encoding='utf-8') as f:
+            script = re.search(r'\n(#!/usr/bin/python3\n.*?)\.Ed', f.read(), re.S).group(1)
+        with open(self.program, 'w', encoding='utf-8') as f:
+            f.write(script.replace('\\e', '\\'))
+        record = self.offered('a note')
+        done = self.south.run_ctl('move', 'approver', '--exec', self.program, '--once')
+        self.assertEqual(done.status, 0, done.err)
+        self.assertIn(f'{record}: is accepted', done.err)
+        self.released(record)
+        self.assertEqual(self.move(self.north, record)['worker'], 'Duty team')
+
+    def test_each_is_asked_about_once_and_what_is_decided_is_done_over_a_restart_of_kithd(self):
+        records = [self.offered(f'{n}') for n in range(3)]
+        self.answer({records[0]: '{"accept":true}', records[2]: '{"later":true}',
+                     records[1]: '{"decline":"court-order","text":"of 3 May"}'})
+        p = self.approver('--worker', 'Jo Marsh')
+        self.released(records[0])
+        self.assertEqual(self.move(self.north, records[0])['worker'], 'Jo Marsh')
+        until(lambda: self.move(self.north, records[1]).get('text') == 'of 3 May')
+        until(lambda: set(self.heard_of()) >= set(records))
+        one = self.heard_of()[records[0]][0]
+        self.assertEqual((one['schema'], one['kind'], one['region'], one['move']['from'],
+                          one['move']['state']),
+                         (1, 'offer', 'south-west', 'north-west', 'complete'))
+        self.south.kill()
+        self.south.start_kithd()
+        until(lambda: self.south.peers()['north-west'].state == 'live')
+        record = self.record('after the restart')
+        self.answer({'else': '{"accept":true}'})
+        self.offer(record)
+        self.released(record)
+        self.assertEqual([len(self.heard_of()[r]) for r in [*records, record]], [1] * 4,
+                         'what was left for later is not asked about before its time')
+        p.terminate()
+        self.assertEqual(p.wait(20), 0)
+        self.assertRegex(p.stdout.read(), r'ends: \d+ answered')
+
+    def test_a_program_that_fails_hangs_or_talks_nonsense_leaves_it_to_people(self):
+        records = [self.offered(f'{n}') for n in range(6)]
+        self.answer(dict(zip(records, ('fail', 'hang', 'nonsense', '{"accept":true}',
+                                       '{"decline":"because"}', '{}'))))
+        p = self.approver('--once', '--timeout', '1', '--jobs', '2')
+        self.assertEqual(p.wait(60), 0)
+        said = p.stdout.read()
+        for record, words in zip(records, ('ended with 3', 'took too long', 'no JSON object',
+                                           'names no worker', 'no code of kith-codes(7)',
+                                           'neither accept')):
+            self.assertRegex(said, f'{record}: .*{re.escape(words)}')
+            self.assertEqual(self.state(self.south, record), 'complete')
+        missing = self.south.run_ctl('move', 'approver', '--exec', '/nonexistent/program', '--once')
+        self.assertEqual(missing.status, 1)
+        self.assertIn('cannot be run', missing.err)
+
+    def test_many_offers_are_answered_with_no_more_at_once_than_was_said(self):
+        records = [self.offered(f'{n}') for n in range(12)]
+        self.answer({'else': '{"accept":true,"worker":"Jo","team":"Duty"}'})
+        p = self.approver('--once', '--jobs', '3')
+        self.assertEqual(p.wait(60), 0, p.stdout.read())
+        for r in records:
+            self.released(r)
+        self.assertEqual([len(self.heard_of()[r]) for r in records], [1] * 12)
+        self.assertIn(max(x['at_once'] for x in self.heard()), (2, 3))
+
+    def test_a_request_for_a_record_is_answered_by_the_program_of_the_custodian(self):
+        record, other = self.record('x'), self.record('y')
+        self.answer({record: '{"accept":true,"reason":"E3"}',
+                     other: '{"decline":"undecided","text":"in June"}'})
+        for r in (record, other):
+            self.south.ctl('--purpose', 'takes the child over', 'move', 'request', 'north-west',
+                           r, '--worker', 'Jo')
+        until(lambda: len([x for x in self.north.ctl('move', 'requests', json=True)['requests']
+                           if not x.get('ours') and x['state'] == 'noted']) == 2, 'both came')
+        p = self.approver('--once', region=self.north)
+        self.assertEqual(p.wait(60), 0)
+        said = p.stdout.read()
+        until(lambda: self.state(self.south, record) == 'complete', 'offered and complete')
+        until(lambda: [x.get('text') for x in
+                       self.south.ctl('move', 'requests', json=True)['requests']
+                       if x['state'] == 'refused'] == ['in June'], said)
+        kinds = {x['kind']: x for x in self.heard()}
+        self.assertEqual(set(kinds), {'request'})
+        self.assertEqual(kinds['request']['request']['purpose'], 'takes the child over')
 
 
 def main():
