@@ -301,7 +301,7 @@ $(CODES): conf/man/codes.awk $(wildcard include/kith/*.def)
 PACKAGES := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-dev libzmq3-dev \
 	liblmdb-dev libssl-dev libsystemd-dev libjansson-dev libconfuse-dev libsmartcols-dev \
 	libcmocka-dev clang libclang-rt-14-dev clang-tidy clang-format cppcheck shellcheck mandoc \
-	protobuf-compiler python3 python3-cryptography python3-protobuf python3-zmq procps iproute2 git spin \
+	protobuf-compiler python3 python3-cryptography python3-protobuf python3-zmq procps jq iproute2 git spin \
 	debhelper lintian libmicrohttpd-dev mmdebstrap systemd-container prometheus
 deps-afl: PACKAGES += afl++
 deps deps-afl:
@@ -363,6 +363,8 @@ install: all man
 		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/kith-exporter/$${f##*/} || exit 1; done
 	@for f in $(wildcard conf/completion/kithctl.bash); do install -D -m 644 $$f \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kithctl || exit 1; done
+	@for f in $(wildcard conf/completion/_kithctl); do install -D -m 644 $$f \
+		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_kithctl || exit 1; done
 
 clean:
 	rm -rf $(B)

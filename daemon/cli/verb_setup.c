@@ -81,7 +81,7 @@ static bool there(const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0;
+	return path && lstat(path, &st) == 0;
 }
 
 /* Configuration ------------------------------------------------------------------------------

@@ -502,6 +502,65 @@ class Setup(Base):
         self.assertTrue(os.path.exists(os.path.join(north.dir, 'root.key')))
 
 
+class Completion(Base):
+    """By the shells themselves, with a region that runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.north, _ = self.two()
+        self.record = self.north.ctl('record', 'new', '--authority', '340', '--child', '1017',
+                                     json=True)['made']['record']
+        self.config = f'--config {self.north.config}'
+        self.env = {**os.environ, 'NO_COLOR': '1',
+                    'PATH': f'{os.path.abspath(kith.BIN)}:{os.environ["PATH"]}'}
+        self.folder = os.path.join(kith.HERE, '..', '..', 'conf', 'completion')
+
+    def bash(self, line):
+        """What bash offers behind that line."""
+        words = line.split(' ')
+        script = (f'source {self.folder}/kithctl.bash; COMP_WORDS=({line} '
+                  f'{"" if words[-1] else chr(39) * 2}); COMP_CWORD={len(words) - 1}; _kithctl; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run(['bash', '-c', script], env=self.env, text=True, check=True,
+                              capture_output=True)
+        self.assertEqual(done.stderr, '')
+        return done.stdout.split()
+
+    def test_bash_completes_verbs_options_records_and_regions(self):
+        self.assertIn('status', self.bash('kithctl st'))
+        self.assertEqual(set(self.bash('kithctl peer ')), {'add', 'remove'})
+        self.assertIn('--reason', self.bash('kithctl move offer --re'))
+        self.assertEqual(self.bash(f'kithctl {self.config} peer remove '), ['south'])
+        self.assertEqual(self.bash(f'kithctl {self.config} move offer x --to so'), ['south'])
+        self.assertEqual(self.bash(f'kithctl {self.config} record show {self.record[:6]}'),
+                         [self.record[:12]])
+        self.assertEqual(self.bash(f'kithctl {self.config} move offer 340'), ['340/1017'])
+        self.assertEqual(self.bash('kithctl status --color al'), ['always'])
+        self.assertIn('record-unknown', self.bash('kithctl explain record-u'))
+
+    def test_zsh_completes_verbs_records_and_regions(self):
+        if not shutil.which('zsh'):
+            self.skipTest('zsh is not installed')
+        t = Terminal(['zsh', '-f', '-i'], columns=200, env={**self.env, 'TERM': 'dumb'})
+        t.say(f'PS1="ready "; fpath=({self.folder} $fpath); autoload -Uz compinit; '
+              f'compinit -u -d {self.f.dir}/zcompdump; zstyle ":completion:*" menu no; '
+              'unset zle_bracketed_paste; echo loa""ded\n')
+        t.until(r'loaded\s[\s\S]*ready ')
+        for line, wanted in (('kithctl stat', r'kithctl status'),
+                             ('kithctl peer re', r'kithctl peer remove'),
+                             (f'kithctl {self.config} peer remove so', 'peer remove south'),
+                             (f'kithctl {self.config} record show {self.record[:6]}',
+                              self.record[:12]),
+                             ('kithctl move offer --reas', '--reason')):
+            t.text = ''
+            t.say(line + '\t')
+            kith.wait_for(lambda: t.read(0.1) and wanted in re.sub(
+                r'\x1b\[[0-9;?]*[a-zA-Z]|[^ -~]', '', t.text), 20, f'{line}: {wanted}')
+            t.say('\x15')  # the line goes
+        t.say('exit\n')
+        t.end()
+
+
 class Words(Base):
     def test_colour_is_for_terminals_and_no_color_is_heeded(self):
         north = self.f.region('north').start()
