@@ -363,6 +363,8 @@ install: all man
 		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/kith-exporter/$${f##*/} || exit 1; done
 	@for f in $(wildcard conf/completion/kithctl.bash); do install -D -m 644 $$f \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kithctl || exit 1; done
+	@for f in $(wildcard conf/kithctl.schema.json); do \
+		install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/kith/kithctl.schema.json || exit 1; done
 	@for f in $(wildcard conf/completion/_kithctl); do install -D -m 644 $$f \
 		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_kithctl || exit 1; done
 
