@@ -224,7 +224,9 @@ struct taking {
 	struct care_held *held, *rows;
 	size_t *held_entry; /* index in fold.entries */
 	size_t n_held;
+	struct date *dates; /* of the rows */
 	struct care_decision *decisions;
+	struct entry alias; /* of a record that was made for this child */
 	struct ctl_import *report;
 };
 
@@ -275,6 +277,17 @@ static int load_held_rows(struct taking *t)
 	return 0;
 }
 
+/* The date that a row is about, as an entry carries it; of precision DATE_UNKNOWN: none. */
+static struct date row_date(const struct care_row *row)
+{
+	if (!care_date_known(row->date))
+		return (struct date){ 0 };
+	return (struct date){ row->date.day, row->date.precision == CARE_DATE_DAY ? DATE_DAY
+					     : row->date.precision == CARE_DATE_MONTH
+						     ? DATE_MONTH
+						     : DATE_YEAR };
+}
+
 static int decide(struct taking *t)
 {
 	struct step *s = t->a->s;
@@ -282,31 +295,20 @@ static int decide(struct taking *t)
 	int r = 0;
 
 	t->rows = arena_array(s->arena, n + 1, sizeof(*t->rows));
+	t->dates = arena_array(s->arena, n + 1, sizeof(*t->dates));
 	t->decisions = arena_array(s->arena, n + 1, sizeof(*t->decisions));
-	if (!t->rows || !t->decisions)
+	if (!t->rows || !t->dates || !t->decisions)
 		return err_new(-ENOMEM);
 	for (size_t i = 0; i < n && !r; i++) {
 		const struct care_row *row = summary_row(s->arena, &t->child->rows[i]);
 
+		if (row)
+			t->dates[i] = row_date(row);
 		r = row ? held_of(s, s->arena, row, &t->rows[i]) : err_new(-ENOMEM);
 	}
 	if (!r)
 		r = care_reconcile(s->arena, t->held, t->n_held, t->rows, n, t->decisions);
 	return r ? (r < 0 ? err_up(r) : err_new(-ENOMEM)) : 0;
-}
-
-/* The date that a row is about, as an entry carries it. */
-static bool row_date(struct step *s, const struct wire_row *w, struct date *ret)
-{
-	const struct care_row *row = summary_row(s->arena, w);
-
-	if (!row || !care_date_known(row->date))
-		return false;
-	*ret = (struct date){ row->date.day, row->date.precision == CARE_DATE_DAY ? DATE_DAY
-					     : row->date.precision == CARE_DATE_MONTH
-						     ? DATE_MONTH
-						     : DATE_YEAR };
-	return true;
 }
 
 /* Row .i as an entry, superseding what care says. */
@@ -317,7 +319,8 @@ static int entry_of(struct taking *t, size_t i, struct entry *e)
 	const struct fold_entry *old;
 
 	*e = (struct entry){ .kind = ENTRY_ROW, .has_row = true, .row = t->child->rows[i] };
-	e->has_effective = row_date(s, &t->child->rows[i], &e->effective);
+	e->has_effective = t->dates[i].precision != DATE_UNKNOWN;
+	e->effective = t->dates[i];
 	if (d->kind != CARE_SUPERSEDES)
 		return 0;
 	old = &t->fold.entries[t->held_entry[d->of]];
@@ -334,11 +337,14 @@ static int write_rows(struct taking *t)
 	struct step *s = t->a->s;
 	size_t rows = t->child->n_rows, n = 0, superseding = 0;
 	struct entry *entries = arena_array(s->arena, rows + 1, sizeof(*entries));
+	const bool named = !t->have && !t->a->q.dry_run;
 	struct ref ref;
 	int r = 0;
 
 	if (!entries)
 		return err_new(-ENOMEM);
+	entries[0] = t->alias; /* one change has both: what it is known under, and its rows */
+	entries += named;
 	for (size_t i = 0; i < rows && !r; i++) {
 		enum care_decision_kind kind = t->decisions[i].kind;
 
@@ -361,10 +367,10 @@ static int write_rows(struct taking *t)
 	}
 	t->report->rows_superseding += superseding;
 	t->report->rows_new += n - superseding;
-	if (t->a->q.dry_run || !n)
+	if (t->a->q.dry_run || !(n + named))
 		return 0;
-	return append_entries(
-		t->a, &t->record, entries, n, "ssda903", &ref, &t->report->changes);
+	return append_entries(t->a, &t->record, entries - named, n + named, "ssda903", &ref,
+		&t->report->changes);
 }
 
 /* The record of a child: found by its alias (then .have), or made. */
@@ -372,7 +378,6 @@ static int find_child(struct taking *t)
 {
 	struct step *s = t->a->s;
 	const struct import_child *c = t->child;
-	const char *authority, *child;
 	int r = token_find(s, c->authority, c->child, &t->record);
 
 	t->have = r == 0;
@@ -381,11 +386,10 @@ static int find_child(struct taking *t)
 	t->report->records_new++;
 	if (t->a->q.dry_run)
 		return 0;
-	authority = text_of_span(s->arena, c->authority);
-	child = text_of_span(s->arena, c->child);
-	if (!authority || !child)
-		return err_new(-ENOMEM);
-	return record_new(s, authority, child, &t->record);
+	r = record_new(s, NULL, NULL, &t->record);
+	if (!r)
+		r = record_name(s, &t->record, c->authority, c->child, &t->alias);
+	return r ? err_up(r) : 0;
 }
 
 static int take_child(struct ask *a, const struct import_child *c, struct ctl_import *report)

@@ -571,6 +571,9 @@ MUST_USE int record_progress(
 	struct step *s, const struct id *record, const struct affairs *a, struct progress *ret);
 MUST_USE int record_new(
 	struct step *s, const char *authority, const char *child, struct id *ret);
+/* The entry by which a record is known under an identifier, found by it from now on. */
+MUST_USE int record_name(struct step *s, const struct id *record, struct span authority,
+	struct span child, struct entry *ret);
 enum { RECORD_E_MANY = 1 /* more chains than a manifest can name (P6.1) */ };
 MUST_USE int record_manifest(
 	struct step *s, const struct id *record, const struct affairs *a, struct manifest *ret);

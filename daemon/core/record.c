@@ -38,6 +38,18 @@ int record_count(struct step *s, const struct id *record, size_t more)
 	return r ? err_odd(r) : 0;
 }
 
+int record_name(struct step *s, const struct id *record, struct span authority,
+	struct span child, struct entry *ret)
+{
+	*ret = (struct entry){ .kind = ENTRY_ALIAS,
+		.has_effective = true,
+		.effective = node_today(s),
+		.has_alias = true };
+	ret->alias.authority = authority;
+	ret->alias.child = child;
+	return token_put(s, authority, child, record);
+}
+
 int record_new(struct step *s, const char *authority, const char *child, struct id *ret)
 {
 	struct node *n = s->node;
@@ -74,15 +86,11 @@ int record_new(struct step *s, const char *authority, const char *child, struct 
 	if (!authority)
 		return 0;
 
-	struct entry alias = { .kind = ENTRY_ALIAS,
-		.has_effective = true,
-		.effective = node_today(s),
-		.has_alias = true };
+	struct entry alias;
 	struct body b = { .entries = &alias, .n_entries = 1 };
 
-	alias.alias.authority = (struct span){ (const uint8_t *)authority, strlen(authority) };
-	alias.alias.child = (struct span){ (const uint8_t *)child, strlen(child) };
-	r = token_put(s, alias.alias.authority, alias.alias.child, ret);
+	r = record_name(s, ret, (struct span){ (const uint8_t *)authority, strlen(authority) },
+		(struct span){ (const uint8_t *)child, strlen(child) }, &alias);
 	if (!r)
 		r = chain_append(s, &(struct own_change){ .record = ret, .body = &b }, &ref);
 	if (!r)

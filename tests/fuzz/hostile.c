@@ -179,7 +179,9 @@ static void say(struct world *w, unsigned p, unsigned t, unsigned kind)
 		.date = { 20000, DATE_DAY },
 		.term = about->term,
 		.clock = w->st.clock += (uint64_t)1 << 16 };
-	struct making m = { .c = &c, .wrong = (enum wrong)(wrong % WRONG_COUNT) };
+	struct making m = { .c = &c,
+		.wrong = (enum wrong)(wrong % WRONG_COUNT),
+		.batch = (enum batch)(wrong / WRONG_COUNT % BATCH_COUNT) };
 
 	fill_kind(w, t, &c);
 	if (bend & 1)
@@ -300,9 +302,10 @@ static void write(struct world *w, unsigned p, unsigned t)
 		.role = SPAN_LIT("worker"),
 		.deps = deps,
 		.entries = entries };
-	struct making m = {
-		.b = &b, .class = bend >> 1 & 1, .wrong = (enum wrong)(wrong % WRONG_COUNT)
-	};
+	struct making m = { .b = &b,
+		.class = bend >> 1 & 1,
+		.wrong = (enum wrong)(wrong % WRONG_COUNT),
+		.batch = (enum batch)(wrong / WRONG_COUNT % BATCH_COUNT) };
 
 	demand(deps && entries);
 	memset(b.seed, 7, sizeof(b.seed));

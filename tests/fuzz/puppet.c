@@ -495,6 +495,8 @@ static struct span copied(struct stage *st, struct span s)
 /* Whether what is wrong leaves a chain that others may take. */
 static bool goes_on(const struct making *m)
 {
+	if (m->batch > BATCH_GOOD)
+		return false;
 	switch (m->wrong) {
 	case WRONG_NOT:
 	case WRONG_ROOT:
@@ -517,6 +519,32 @@ static bool goes_on(const struct making *m)
 		return false;
 	}
 	return false;
+}
+
+/* The signature of one of a few changes that are signed together. */
+static struct span sign_batch(struct stage *st, const struct puppet *p, const struct hash *id,
+	uint64_t seq, enum batch how)
+{
+	struct hash ids[8] = { { { 1 } } };
+	const size_t n = 2 + seq % (COUNT(ids) - 1), at = seq % n;
+	struct span made[COUNT(ids)];
+	uint8_t *bytes, *place;
+	size_t len;
+	struct writer w;
+
+	ids[at] = *id;
+	demand(signatures_make(st->crypto, &p->sign, ids, n, st->arena, made) == 0);
+	bytes = arena_alloc(st->arena, made[at].len + HASH_LEN);
+	demand(bytes);
+	memcpy(bytes, made[at].at, made[at].len);
+	place = bytes + SIG_LEN;
+	w = writer_of(place, 8);
+	put_u32(&w, (uint32_t)(how == BATCH_PLACE    ? (at + 1) % n
+			       : how == BATCH_BEHIND ? n
+						     : at));
+	put_u32(&w, how == BATCH_NOTHING ? 0 : how == BATCH_HUGE ? UINT32_MAX : (uint32_t)n);
+	len = how == BATCH_LONG ? HASH_LEN : 0;
+	return (struct span){ bytes, made[at].len + len - (how == BATCH_SHORT ? HASH_LEN : 0) };
 }
 
 void puppet_make(struct stage *st, unsigned number, unsigned n, const struct making *m)
@@ -553,7 +581,8 @@ void puppet_make(struct stage *st, unsigned number, unsigned n, const struct mak
 	if (m->wrong == WRONG_BODY && c.body.len)
 		((uint8_t *)c.body.at)[c.body.len - 1] ^= 1;
 	if (m->wrong != WRONG_UNSIGNED)
-		c.signature = copied(st, SPAN_OF(sig));
+		c.signature = m->batch ? sign_batch(st, p, &id, h.at.seq, m->batch)
+				       : copied(st, SPAN_OF(sig));
 	if (l->n == KEPT)
 		l->n = 0;
 	l->kept[l->n++] = c;

@@ -124,7 +124,21 @@ void puppet_hear(struct stage *st, unsigned p, struct span sealed, struct messag
 /* A record of its own: the bytes that its id is made from. */
 void puppet_record(struct stage *st, unsigned p, unsigned t);
 /* The next change of p's chain in t: exactly one of .c and .b. */
+/* Signed in a batch (P3.6), and the ways in which that can be wrong. */
+enum batch {
+	BATCH_NOT,
+	BATCH_GOOD,
+	BATCH_PLACE,   /* of another */
+	BATCH_BEHIND,  /* behind the last */
+	BATCH_SHORT,   /* a hash is missing */
+	BATCH_LONG,    /* a hash too many */
+	BATCH_NOTHING, /* size 0 */
+	BATCH_HUGE,    /* size 2^32 - 1 */
+	BATCH_COUNT
+};
+
 struct making {
+	enum batch batch;
 	struct control *c;
 	struct body *b;
 	uint32_t class;

@@ -145,8 +145,8 @@ static void check_row(struct region *r, uint64_t n)
 	bool is_signed = false, last = false;
 	const char *wrong = row_wrong(r, n, &h, &is_signed, &last);
 
-	/* What came from others ends in a signature; of its own, a few may be unsigned yet. */
-	if (!wrong && last && !is_signed && !id_equal(&h.at.author, &r->id))
+	/* What came from others ends in a signature, and so does every turn of its own. */
+	if (!wrong && last && !is_signed)
 		wrong = "no signature covers it";
 	if (wrong)
 		say_wrong(r, &h, wrong);

@@ -138,6 +138,37 @@ static void forge_signature(struct world *w)
 	law_everywhere(w);
 }
 
+/* Law 2: south's newest note has left its turn without a signature. */
+static void leave_unsigned(struct world *w)
+{
+	struct region *r = &w->regions[SOUTH];
+	struct writer k;
+	uint8_t key[8], bytes[8192];
+	struct span value;
+	struct reader rd;
+	size_t at, len;
+	uint64_t n;
+
+	client_note(r, &w->records[0], "one more", 1);
+	begin(r);
+	n = newest(r, false);
+	k = writer_of(key, sizeof(key));
+	put_u64(&k, n);
+	must(row_get(&r->view, TABLE_LOG, writer_span(&k), &value));
+	must(value.len <= sizeof(bytes) ? 0 : -ERANGE);
+	memcpy(bytes, value.at, value.len);
+	rd = reader_of(value);
+	at = 2 + get_u16(&rd);
+	len = (size_t)bytes[at] << 8 | bytes[at + 1];
+	must(len ? 0 : -ENOENT);
+	bytes[at] = bytes[at + 1] = 0;
+	memmove(bytes + at + 2, bytes + at + 2 + len, value.len - at - 2 - len);
+	must(row_put(
+		&r->view, TABLE_LOG, writer_span(&k), (struct span){ bytes, value.len - len }));
+	commit(r);
+	law_everywhere(w);
+}
+
 /* Law 2: a body is exchanged under its header. */
 static void exchange_body(struct world *w)
 {
@@ -426,6 +457,7 @@ static const struct {
 } mutants[] = {
 	{ "law_1_sees_a_body_that_one_region_reads_otherwise", LAW_HASHES, spoil_body },
 	{ "law_2_sees_a_change_that_another_region_signed", LAW_VERIFY, forge_signature },
+	{ "law_2_sees_a_change_of_its_own_that_nothing_signs", LAW_VERIFY, leave_unsigned },
 	{ "law_2_sees_a_body_exchanged_under_its_header", LAW_VERIFY, exchange_body },
 	{ "law_3_sees_a_record_that_is_sent_to_an_outsider", LAW_CIRCLE, share_with_outsider },
 	{ "law_3_sees_an_id_in_an_outsiders_file", LAW_CIRCLE, leak_into_file },
