@@ -56,8 +56,9 @@ static void card_of_a_region_that_is_in_no_circle_here_is_not_kept(void **state)
 	m.changes.record = record;
 	m.changes.bundles = &bundle;
 	m.changes.n_bundles = 1;
-	x->v[SOUTH].node->peers[0]->gets[0] =
-		(struct get_slot){ .busy = true, .request = 7, .record = record };
+	x->v[SOUTH].node->peers[0]->gets[0] = (struct get_slot){
+		.busy = true, .request = 7, .record = record, .asked = 1, .owed = 1 << 20
+	};
 	fix_say(x, NORTH, SOUTH, &m);
 	fix_run(x);
 	assert_false(x->v[SOUTH].node->peers[0]->gets[0].busy); /* it was taken for an answer */
