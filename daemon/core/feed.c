@@ -11,7 +11,7 @@
 #include "daemon/core/inside.h"
 
 #define FEED_BUDGET ((uint64_t)1024 * 1024) /* what we ask for at a time */
-#define FEED_SOFT   ((size_t)64 * 1024)     /* a frame is sent once it has this much */
+#define FEED_SOFT   RUN_BYTES_MAX           /* a frame is sent once it has this much */
 #define FEED_HARD   ((size_t)240 * 1024)    /* and never has more */
 #define WANTS_MAX   100000                  /* of one peer; beyond, its feed waits */
 #define ITEMS_MAX   1024
@@ -19,84 +19,6 @@
 #define ANEW_PAUSE  300000 /* between two beginnings of one feed */
 
 #define BACKFILL_SIZE ((size_t)24) /* of such an item in a message, at most */
-
-/* Writing ---------------------------------------------------------------------------------- */
-
-static int feed_add(struct step *s, const struct id *peer, const struct feed_row *row)
-{
-	struct peer *p = peer_find(s->node, peer);
-	int r;
-
-	if (!p)
-		return 0; /* in the circle, and not introduced to us yet: peer add backfills */
-	r = feed_put(s->view, peer, p->row.feed_next, row);
-	if (r)
-		return err_odd(r);
-	p->row.feed_next++;
-	p->row_dirty = p->feed_dirty = true;
-	return 0;
-}
-
-int feed_change(struct step *s, const struct affairs *a, const struct id *record,
-	const struct place *at, const struct id *not_to)
-{
-	const struct id *self = &s->node->region;
-	bool own = id_equal(&at->author, self);
-	struct feed_row row = { .record = *record, .at = *at, .at_ms = s->event->wall_ms };
-
-	if (!own && !id_equal(&a->custodian, self))
-		return 0;
-	for (size_t i = 0; i < a->n_members; i++) {
-		const struct member *m = &a->members[i];
-		int r;
-
-		if (m->removed || id_equal(&m->row.region, self) ||
-			id_equal(&m->row.region, &at->author) ||
-			(not_to && id_equal(&m->row.region, not_to)))
-			continue;
-		r = feed_add(s, &m->row.region, &row);
-		if (r)
-			return err_up(r);
-	}
-	return 0;
-}
-
-int feed_backfill(struct step *s, const struct id *peer, const struct id *record)
-{
-	return feed_add(s, peer,
-		&(struct feed_row){
-			.is_backfill = true, .record = *record, .at_ms = s->event->wall_ms });
-}
-
-int feed_last(
-	struct step *s, const struct id *peer, const struct id *record, const struct place *at)
-{
-	return feed_add(s, peer,
-		&(struct feed_row){ .record = *record, .at = *at, .at_ms = s->event->wall_ms });
-}
-
-int feed_oldest(struct step *s, const struct id *peer, uint64_t *ret_unsent, uint64_t *ret_ms)
-{
-	const struct peer *p = peer_find(s->node, peer);
-	struct feed_row row;
-	struct scan scan;
-	uint64_t n;
-	int r;
-
-	*ret_unsent = *ret_ms = 0;
-	if (!p)
-		return 0;
-	scan_init(&scan, TABLE_FEED, SPAN_OF(*peer));
-	r = scan_next(&scan, s->view);
-	if (r)
-		return r == ROW_NONE ? 0 : err_up(r);
-	if (!feed_row_read((struct span){ scan.key, scan.key_len }, scan.value, &n, &row))
-		return err_new(-EUCLEAN);
-	*ret_unsent = p->row.feed_next - n;
-	if (s->event->wall_ms > row.at_ms)
-		*ret_ms = s->event->wall_ms - row.at_ms;
-	return 0;
-}
 
 /* Serving ---------------------------------------------------------------------------------- */
 
@@ -367,6 +289,8 @@ int feed_pump(struct step *s, struct peer *p)
 		if (r)
 			return err_up(r);
 		p->feed_sent = f.through;
+		if (p->feed_reached < f.through)
+			p->feed_reached = f.through;
 		if (bytes >= p->feed_budget)
 			p->asked = false; /* spent: it will ask again */
 		else

@@ -119,6 +119,7 @@ struct peer {
 
 	/* its feed of ours: what it asked for */
 	uint64_t feed_sent, feed_budget;
+	uint64_t feed_reached; /* the highest that may ever have been sent */
 	bool asked;
 	bool feed_dirty;  /* something may have come behind feed_sent */
 	bool rung;        /* a doorbell is out and it has not asked since */

@@ -217,10 +217,13 @@ int peer_load(struct step *s, const struct id *region)
 		/* In node_new() nobody says what time it is. */
 		p->since_ms = s->event->wall_ms ? s->event->wall_ms : n->options.started_ms;
 		p->wants_since_ms = p->wants ? p->since_ms : 0;
+		p->feed_reached = UINT64_MAX;
 	}
 	r = peer_row_get(s->view, region, &p->row);
 	if (r)
 		return err_odd(r);
+	if (p->feed_reached == UINT64_MAX) /* all of it may have been sent before we began */
+		p->feed_reached = p->row.feed_next - 1;
 	memcpy(p->name, c.card.name, sizeof(p->name));
 	memcpy(p->endpoint, p->row.endpoint[0] ? p->row.endpoint : c.card.endpoints[0],
 		sizeof(p->endpoint));

@@ -226,13 +226,40 @@ int region_keep(struct step *s, struct span bundle, const struct checked_card *n
 	return 0;
 }
 
+/* Whether these very bytes are held: then they were checked when they came. */
+static int is_held(struct step *s, struct span bundle, struct id *ret_region, bool *ret)
+{
+	struct span held;
+	struct hash first;
+	struct bundle b;
+	int r;
+
+	*ret = false;
+	if (bundle.len > BUNDLE_MAX || wire_bundle_decode(bundle, s->arena, &b) || !b.n_cards)
+		return 0; /* card_check() says what is wrong with it */
+	r = hash_of(s->crypto, b.cards[0].bytes, &first);
+	if (r)
+		return err_up(r);
+	memcpy(ret_region->b, first.b, ID_LEN); /* (P1.1) */
+	r = row_get(s->view, TABLE_CARD, SPAN_OF(*ret_region), &held);
+	if (r)
+		return r == ROW_NONE ? 0 : err_up(r);
+	*ret = held.len == bundle.len && memcmp(held.at, bundle.at, held.len) == 0;
+	return 0;
+}
+
 int region_learn(struct step *s, struct span bundle, struct id *ret_region, bool *ret_new,
 	bool *ret_first)
 {
 	struct checked_card now;
 	struct why why;
-	int r = card_check(s->crypto, bundle, s->arena, &now, &why);
+	bool held;
+	int r = is_held(s, bundle, ret_region, &held);
 
+	*ret_new = *ret_first = false;
+	if (r || held)
+		return r ? err_up(r) : 0;
+	r = card_check(s->crypto, bundle, s->arena, &now, &why);
 	if (r)
 		return r;
 	*ret_region = now.region;

@@ -469,6 +469,38 @@ int share_del(const struct view *v, const struct id *peer, const struct id *reco
 	return row_del(v, TABLE_SHARE, pair_span(peer, record, key));
 }
 
+int share_told(
+	const struct view *v, const struct id *peer, const struct id *record, uint64_t *ret)
+{
+	uint8_t key[2 * ID_LEN];
+	struct span value;
+	struct reader rd;
+	int r = row_get(v, TABLE_SHARE, pair_span(peer, record, key), &value);
+
+	*ret = 0;
+	if (r)
+		return r;
+	rd = reader_of(value);
+	get_u8(&rd);
+	if (rd.left)
+		*ret = get_u64(&rd);
+	return rd.bad ? damaged() : 0;
+}
+
+int share_tell(const struct view *v, const struct id *peer, const struct id *record, uint64_t n)
+{
+	uint8_t key[2 * ID_LEN], value[9];
+	struct writer w = writer_of(value, sizeof(value));
+	struct span held;
+	int r = row_get(v, TABLE_SHARE, pair_span(peer, record, key), &held);
+
+	if (r)
+		return r;
+	put_u8(&w, held.len ? held.at[0] : 0);
+	put_u64(&w, n);
+	return row_put(v, TABLE_SHARE, pair_span(peer, record, key), writer_span(&w));
+}
+
 int share_has(const struct view *v, const struct id *peer, const struct id *record)
 {
 	uint8_t key[2 * ID_LEN];

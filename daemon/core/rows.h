@@ -133,6 +133,11 @@ bool move_row_same(const struct move_row *a, const struct move_row *b);
 MUST_USE int share_put(
 	const struct view *v, const struct id *peer, const struct id *record, enum role r);
 MUST_USE int share_del(const struct view *v, const struct id *peer, const struct id *record);
+/* The last BACKFILL entry of its feed that is about this record; 0: none is known. */
+MUST_USE int share_told(
+	const struct view *v, const struct id *peer, const struct id *record, uint64_t *ret);
+MUST_USE int share_tell(
+	const struct view *v, const struct id *peer, const struct id *record, uint64_t n);
 MUST_USE int share_has(const struct view *v, const struct id *peer, const struct id *record);
 
 /* PEER. */

@@ -390,6 +390,40 @@ static void a_long_record_takes_few_rounds_and_hardly_more_bytes_than_its_change
 	fix_free(x);
 }
 
+static void a_long_outage_costs_its_peer_one_row_a_record_and_few_verifications(void **state)
+{
+	enum { RECORDS = 8, ROUNDS = 200 };
+	struct fix *x = fix_new(2);
+	struct id records[RECORDS];
+	struct store_stat stat;
+	struct spent s;
+
+	(void)state;
+	fix_introduce_all(x);
+	for (unsigned i = 0; i < RECORDS; i++) {
+		records[i] = fix_record(x, 0);
+		assert_int_equal(fix_offer(x, 0, &records[i], 1), 0);
+	}
+	fix_wait(x, 2);
+	fix_down(x, 0, 1, true);
+	fix_run(x);
+	x->cut[0][1] = x->cut[1][0] = true;
+	for (unsigned k = 0; k < ROUNDS; k++) /* never two of a record one after the other */
+		for (unsigned i = 0; i < RECORDS; i++)
+			assert_int_equal(fix_note(x, 0, &records[i], "written alone"), 0);
+	assert_int_equal(store_stat(x->v[0].store, &stat), 0);
+	assert_in_range(stat.rows[TABLE_FEED], 64, 64 + 8 * RECORDS);
+	x->cut[0][1] = x->cut[1][0] = false;
+	s = spent_by(x, 1);
+	fix_wait(x, 150); /* and the last of it is acknowledged when it polls */
+	for (unsigned i = 0; i < RECORDS; i++)
+		assert_int_equal(held(x, 1, &records[i]), held(x, 0, &records[i]));
+	assert_in_range(since(x, 1, &s).crypto.verifies, 64, 64 + 3 * RECORDS);
+	assert_int_equal(store_stat(x->v[0].store, &stat), 0);
+	assert_int_equal(stat.rows[TABLE_FEED], 0);
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +441,8 @@ int main(void)
 			a_change_of_a_run_is_opened_once_and_costs_a_known_number_of_hashes),
 		cmocka_unit_test(
 			a_long_record_takes_few_rounds_and_hardly_more_bytes_than_its_changes),
+		cmocka_unit_test(
+			a_long_outage_costs_its_peer_one_row_a_record_and_few_verifications),
 		cmocka_unit_test(much_that_comes_is_stored_before_any_of_it_is_opened),
 	};
 
