@@ -262,7 +262,7 @@ def nodes():
         cases[f"wrong-content-{wrong}"] = greet + [WRITE | t(0), 0, wrong, 0, 2, 0] + feed_run(0)
     for batch in range(1, 8):  # signed with others (P3.6): well, and wrong in one way each
         cases[f"batch-control-{batch}"] = greet + [SAY | t(0), ACCEPT, 0, 14 * batch] + feed_run(0)
-        cases[f"batch-content-{batch}"] = greet + [WRITE | t(1), 0, 14 * batch, 0, 2, 0] + feed_run(
+        cases[f"batch-content-{batch}"] = greet + [WRITE | t(1), 0, 14 * batch, 0, 0, 0] + feed_run(
             1, first=5)
     for lie in range(1, 8):
         cases[f"lie-{lie}"] = greet + [FEED, 0, 1, 3, 0, ANSWER, 1 << lie, lie, lie, lie]
