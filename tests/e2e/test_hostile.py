@@ -405,6 +405,35 @@ class Hostiles(unittest.TestCase):
         kith.wait_for(lambda: self.circle(record)[evil.name] == len(chain), 5,
                       'what holds is taken afterwards')
 
+    def test_changes_signed_together_are_taken_and_what_only_looks_so_is_refused(self):
+        evil = self.evil('together')
+        record, link = self.given(evil)
+        before = self.circle(record)[evil.name]
+        chain = record.chains[evil.id, evil.incarnation()]
+        good = [record.put(evil, record.entry(f'n{i}'), sign=False) for i in range(3)]
+        kithmake.sign_together(good)
+        sig, first, last = good[0].signature[:64], good[0].signature, good[2].signature
+        through = 10
+        for signature in (
+                last, first[:-32], first + bytes(32), sig + kf.be32(1) + first[68:],
+                sig + kf.be32(3) + first[68:], sig + kf.be32(0) * 2 + first[72:],
+                sig + kf.be32(0) + kf.be32(2**32 - 1) + first[72:], sig + kf.be32(0) + kf.be32(4)
+                + first[72:], sig, bytes(64) + first[64:], first[:-1] + bytes([first[-1] ^ 1]),
+                sig + kf.be32(4095) + kf.be32(4096) + bytes(12 * 32)):
+            through += 1
+            c = wire(good[0])
+            c.signature = signature
+            f = peer_pb.Feed(through=through)
+            f.items.add().run.changes.append(c)
+            link.say(feed=f)
+            self.named(evil, 'signature-wrong')
+        self.assertEqual(self.circle(record)[evil.name], before)
+        for c in good:  # in runs of one, each by its own
+            through += 1
+            link.feed([c], through=through)
+        kith.wait_for(lambda: self.circle(record)[evil.name] == len(chain), 5,
+                      'what was signed together is taken')
+
     def test_a_run_with_a_broken_link_is_refused(self):
         evil = self.evil('broken-link')
         record, link = self.given(evil)

@@ -234,6 +234,17 @@ class Reader(unittest.TestCase):
         self.refuses(unsign(self.made.changes[-1]), 'P3.2')
         kr.Record(unsign(self.made.changes[3]))  # a later one covers it
 
+    def test_changes_that_are_signed_together_verify(self):
+        made = km.two_regions()[0]
+        for region in {c.author for c in made.changes}:
+            km.sign_together([c for c in made.changes if c.author == region])
+        self.assertTrue(all(len(c.signature) > 64 for c in made.changes))
+        kr.Record(made.export())
+
+        def other_place(e):
+            e.changes[0].signature = e.changes[1].signature
+        self.refuses(self.altered(other_place, made.export()), 'P3.1')
+
     def test_a_signature_of_another_region_is_refused(self):
         i = self.index(self.made.begin)
 
