@@ -13,6 +13,8 @@
 
 #define YEAR_FIRST 1850
 #define YEAR_LAST  2199
+#define DAY_FIRST  (-719162) /* 0001-01-01 */
+#define DAY_LAST   2932896   /* 9999-12-31 */
 
 /* Howard Hinnant's days_from_civil, for years after 0. */
 int32_t day_of(int year, int month, int day)
@@ -240,6 +242,9 @@ char *care_date_iso(struct care_date d, char into[CARE_DATE_TEXT])
 	int year, month, day;
 	char *at = into;
 
+	/* A day of a peer's may be any number: years of four digits, or none. */
+	if (d.precision != CARE_NO_DATE && (d.day < DAY_FIRST || d.day > DAY_LAST))
+		d.precision = CARE_DATE_UNKNOWN;
 	switch (d.precision) {
 	case CARE_NO_DATE:
 		*at = '\0';

@@ -15,9 +15,10 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "daemon/core/affairs.h"
+#include "daemon/core/duty.h"
 
 #define HELD_MAX 16
 #define REGIONS  3
@@ -167,6 +168,47 @@ static void agree(const struct set *s, const char *line, unsigned who, unsigned 
 	arena_done(&arena);
 }
 
+static int by_place(const void *x, const void *y)
+{
+	const struct held *a = x, *b = y;
+
+	return place_order(&a->ref.at, &b->ref.at);
+}
+
+/* Whatever days the changes are dated: no day without anybody, and what is open is whom the
+ * model says to be responsible. */
+static void days_agree(
+	const struct set *s, const char *line, const char *duty, unsigned *chance)
+{
+	struct set dated = *s;
+	struct reckoning k;
+	struct arena arena;
+	struct duty *v;
+	int32_t first, last;
+	size_t n;
+
+	for (size_t i = 0; i < dated.n; i++) {
+		*chance = *chance * 1103515245 + 12345;
+		dated.held[i].control.date.day = (int32_t)(*chance >> 16) % 20;
+	}
+	qsort(dated.held, dated.n, sizeof(dated.held[0]), by_place);
+	arena_init(&arena, 0);
+	assert_int_equal(duties_reckon(dated.held, dated.n, &arena, &k), 0);
+	assert_int_equal(duties_within(&k, 0, 40, &arena, &v, &n), 0);
+	if (duties_gap(v, n, duties_since(&k), 40, &first, &last))
+		fail_msg("nobody from day %d to %d: %s", first, last, line);
+	for (unsigned r = 0; r < REGIONS; r++) {
+		const struct id id = region(r);
+		bool open = false;
+
+		for (size_t i = 0; i < n; i++)
+			open |= v[i].open && id_equal(&v[i].region, &id);
+		if (open != (strchr(duty, (int)('0' + r)) != NULL))
+			fail_msg("the days do not end as the model says: %s", line);
+	}
+	arena_done(&arena);
+}
+
 static void affairs_agree_with_the_model_on_declines_and_crossings(void **state)
 {
 	const unsigned all = 1u << OFFER_OPEN | 1u << OFFER_ACCEPTED | 1u << OFFER_DECLINED |
@@ -176,7 +218,7 @@ static void affairs_agree_with_the_model_on_declines_and_crossings(void **state)
 	FILE *model =
 		popen("exec python3 tests/model/custody.py --dump-all 3 7", "r"); // NOLINT
 	char line[1024], words[1024];
-	unsigned states = 0;
+	unsigned states = 0, chance = 1;
 	size_t lines = 0;
 	struct set s;
 
@@ -192,6 +234,7 @@ static void affairs_agree_with_the_model_on_declines_and_crossings(void **state)
 		strcpy(words, line + len); // NOLINT: as long as .line
 		set_read(&s, words);
 		agree(&s, line, who, term, duty, &states);
+		days_agree(&s, line, duty, &chance);
 		for (size_t i = 0; i < s.n / 2; i++) {
 			const struct held h = s.held[i];
 

@@ -82,6 +82,15 @@ static int link_frame(struct span in, struct arena *a)
 	return wire_link_decode(in, a, &f);
 }
 
+static int certificate(struct span in, struct arena *a)
+{
+	struct certificate c;
+	struct statement s;
+	int r = wire_certificate_decode(in, a, &c);
+
+	return r ? r : wire_statement_decode(c.statement.bytes, a, &s);
+}
+
 static int request(struct span in, struct arena *a)
 {
 	struct ctl_request q;
@@ -223,6 +232,7 @@ static void no_decoder_takes_our_lack_of_memory_for_a_fault_of_the_bytes(void **
 		{ "frame", hello },
 		{ "message", message },
 		{ "link", link_frame },
+		{ "certificate", certificate },
 		{ "request", request },
 		{ "request", reply_head },
 		{ "request", reply },

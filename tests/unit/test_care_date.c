@@ -175,6 +175,27 @@ static void iso_texts_of_every_precision_are_read_again(void **state)
 	assert_string_equal(care_date_text(d, into), "");
 }
 
+static void a_day_that_no_year_of_four_digits_has_is_unknown(void **state)
+{
+	static const int32_t days[] = { INT32_MIN, INT32_MAX, -719163, 2932897 };
+	char into[CARE_DATE_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(days); i++)
+		assert_string_equal(care_date_iso((struct care_date){ .day = days[i],
+							  .precision = CARE_DATE_DAY },
+					    into),
+			"unknown");
+	assert_string_equal(
+		care_date_iso(
+			(struct care_date){ .day = -719162, .precision = CARE_DATE_DAY }, into),
+		"0001-01-01");
+	assert_string_equal(
+		care_date_iso(
+			(struct care_date){ .day = 2932896, .precision = CARE_DATE_DAY }, into),
+		"9999-12-31");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +208,7 @@ int main(void)
 		cmocka_unit_test(days_are_counted_from_1970),
 		cmocka_unit_test(every_day_of_350_years_is_written_as_it_was_read),
 		cmocka_unit_test(iso_texts_of_every_precision_are_read_again),
+		cmocka_unit_test(a_day_that_no_year_of_four_digits_has_is_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
