@@ -92,6 +92,15 @@ def moved():
     return r
 
 
+def batched():
+    """The same, each region's changes signed together."""
+    r = moved()
+    for chain in r.chains.values():
+        if len(chain) > 1:
+            km.sign_together(chain)
+    return r
+
+
 def returned():
     """And back again."""
     r = moved()
@@ -209,6 +218,7 @@ def good():
     r = moved()
     r.put_control(SOUTH, 99, flags=kf.CONTROL)
     yield 'a kind of the future that need not be understood', Issue(r, SOUTH).bytes()
+    yield 'signed in batches', Issue(batched(), EAST).bytes()
     i = Issue(moved(), NORTH)
     yield 'a field of the future behind it', i.bytes() + b'\xa2\x06\x01x'
 
@@ -286,6 +296,10 @@ def broken_changes():
     yield 'a change twice', case(lambda i: i.file.path.insert(1, i.file.path[0]))
     yield 'a header cut short', case(lambda i: setattr(
         i.file.path[1], 'header', i.file.path[1].header[:-1]))
+    batch = Issue(batched(), SOUTH)
+    raw = batch.file.path[path_of(batch, next(c for c in batch.path if c.author == NORTH.id))]
+    raw.signature = raw.signature[:67] + bytes([raw.signature[67] ^ 1]) + raw.signature[68:]
+    yield 'a signature for another place of its batch', batch.bytes()
     yield from put_in()
 
 

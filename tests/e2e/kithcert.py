@@ -15,7 +15,8 @@ FILE_MAX, PATH_MAX, CARDS_MAX = 1 << 20, 2048, 128
 FOREVER = 2**31 - 1
 MADE, CUSTODIAN, ACTING, ASSUMED = 1, 2, 3, 4
 HOW = ['', 'made the record', 'custodian', 'acting since it accepted', 'assumed']
-SIGNATURES = {0, 64}  # bytes that the signature of a change may have
+# Bytes that the signature of a change may have (P3.1, P3.6).
+SIGNATURES = {0, 64, *range(104, 457, 32)}
 NAMES = ('right', 'offer', 'accept', 'withdraw')
 
 
