@@ -272,9 +272,9 @@ MUST_USE int wire_export_encode(
 enum duty_how { DUTY_MADE = 1, DUTY_CUSTODIAN, DUTY_ACTING, DUTY_ASSUMED };
 struct duty {
 	struct id region;
+	uint64_t term;
 	int32_t from, to;
 	enum duty_how how;
-	uint64_t term;
 	bool open; /* had not ended, as far as is known */
 };
 struct statement {

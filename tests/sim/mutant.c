@@ -438,7 +438,7 @@ static void change_day(struct world *w)
 
 	begin(south);
 	at = control_of_kind(south, CONTROL_ACCEPT, key, &value);
-	must(value.len <= sizeof(row) ? 0 : -ERANGE);
+	must(value.at && value.len <= sizeof(row) ? 0 : -ERANGE);
 	memcpy(row, value.at, value.len);
 	for (size_t i = 0; i + 8 < value.len; i++)
 		if (memcmp(row + i, date.at, date.len) == 0 && row[i + 4] == 0x08) {
