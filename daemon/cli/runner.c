@@ -66,7 +66,7 @@ static int spawn(const char *program, int in, int out, pid_t *ret)
 int runner_start(struct runner *r, const char *program, const char *question)
 {
 	size_t len = strlen(question);
-	int in[2], out[2], rc = pipes(in, out);
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, rc = pipes(in, out);
 	ssize_t n = 0;
 
 	*r = (struct runner){ .out = -1, .began = clock_ms() };

@@ -317,7 +317,7 @@ int follower_tell(struct step *s, struct follower *f)
 {
 	struct ctl_reply reply = { .id = f->request };
 	const struct affairs *a;
-	struct ctl_move move;
+	struct ctl_move move = { 0 };
 	struct progress p;
 	uint32_t state;
 	int r = node_affairs(s, &f->record, &a);

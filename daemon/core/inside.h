@@ -249,8 +249,8 @@ struct node {
 	struct id forgotten;
 
 	uint64_t quota_record, quota_peer; /* bytes */
-	/* Records whose fold waits (uptake.c), and the one that is being read. */
-	bool stale;
+	/* Records whose fold waits (uptake.c; .stale: there are some), and the one that is
+	 * being read. */
 	msec uptake_last; /* a portion was read */
 	msec bulk_last;   /* bulk of a peer came: it goes first */
 	struct uptake *uptake;
@@ -258,14 +258,15 @@ struct node {
 	uint64_t forks, forks_since_ms;
 	uint64_t link_since_ms, full_since_ms; /* wall */
 	uint64_t bytes_in, bytes_out;          /* of frames of peers */
-	bool stopped;                          /* a chain of ours is proved forked */
-	bool unparking;                        /* there may be room again for what is parked */
 	/* Moves that wait: when the next limit is passed, by either clock, and how many offers
 	 * of ours the region that is asked has not acknowledged. */
 	uint64_t limits_at;
 	msec limits_due;
 	struct move_limits limits;
 	size_t unreceived;
+	bool stopped; /* a chain of ours is proved forked */
+	bool stale;
+	bool unparking;           /* there may be room again for what is parked */
 	bool disk_full, disk_out; /* as the host's last figures say; out: for custody, too */
 
 	/* Records that this step touched: settled and told once, at its end. */

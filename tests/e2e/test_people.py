@@ -118,6 +118,20 @@ class Acknowledged(Base):
         self.assertRegex(self.north.ctl('move', 'show', record), rf'received: {day}')
         self.assertIn(record[:12], self.north.ctl('move', 'list'))
 
+    def test_limits_are_read_again_on_reload_and_say_when_a_move_is_late(self):
+        record = self.record('a note')
+        self.offer(record)
+        one = self.move(self.north, record)
+        self.assertNotIn('late', one)
+        self.assertTrue(DAY <= one['due_ms'] - one['since_ms'] <= 6 * DAY, one)
+        with open(self.north.config, 'a', encoding='utf-8') as f:
+            f.write('move_warn = "20 working days"\nmove_alarm = never\n')
+        self.assertIn('move_warn, move_alarm', self.north.ctl('reload'))
+        later = self.move(self.north, record)
+        self.assertGreater(later['due_ms'], one['due_ms'] + 20 * DAY)
+        self.assertEqual(self.north.status().moves_warning, 0)
+        self.assertGreaterEqual(self.north.status().moves_waiting, 1)
+
     def test_a_refusal_shows_its_words_and_what_to_do_where_the_record_stays(self):
         record = self.offered('a note')
         self.south.ctl('move', 'decline', record, '--code', 'no-capacity', '--text', 'after Easter')
