@@ -241,6 +241,21 @@ static const struct slot seen_slots[] = {
 };
 static SCHEMA(seen);
 
+static const struct slot audit_slots[] = {
+	UINT(1, struct ctl_audit, number),
+	UINT(2, struct ctl_audit, at_ms),
+	TEXT(3, struct ctl_audit, user),
+	TEXT(4, struct ctl_audit, groups),
+	TEXT(5, struct ctl_audit, verb),
+	TEXT(6, struct ctl_audit, record),
+	TEXT(7, struct ctl_audit, about),
+	TEXT(8, struct ctl_audit, worker),
+	TEXT(9, struct ctl_audit, role),
+	TEXT(10, struct ctl_audit, purpose),
+	TEXT(11, struct ctl_audit, problem),
+};
+static SCHEMA(audit);
+
 static const struct slot followed_slots[] = {
 	UINT(1, struct ctl_followed, number),
 	TEXT(2, struct ctl_followed, record),
@@ -297,6 +312,7 @@ static const struct slot reply_slots[] = {
 	TEXT(24, struct marked, r.more),
 	SLOT(18, SUB, SLOT_POINTER, struct marked, r.verified, .sub = &verified_schema),
 	VIEWS(20, requests, asked),
+	VIEWS(30, audit, audit),
 };
 static SCHEMA(reply);
 

@@ -45,6 +45,7 @@ static const struct slot request_slots[] = {
 	SLOT(28, BOOL, 0, struct ctl_request, again),
 	SLOT(29, U64, 0, struct ctl_request, since_ms),
 	SLOT(30, TEXT, 0, struct ctl_request, page),
+	SLOT(36, TEXT, 0, struct ctl_request, user),
 };
 /* As many parts as fit: an import is one request with thousands of cells. */
 static SCHEMA(request, .max_bytes = CONTROL_FRAME_MAX, .max_parts = CONTROL_FRAME_MAX / 2);

@@ -76,6 +76,8 @@ int cli_say(int code, const char *fmt, ...) PRINTF(2, 3);
 /* A whole number from .least to .most, or a usage error. Not given: *ret stays. */
 MUST_USE int cli_number(
 	const struct cli *c, enum opt o, uint64_t least, uint64_t most, uint64_t *ret);
+/* Midnight (UTC) of the day that --since names; a usage error. Not given: *ret stays. */
+MUST_USE int cli_since(struct cli *c, uint64_t *ret);
 void json_drop(json_t **j); /* for CLEANUP */
 void file_drop(FILE **f);
 
@@ -394,6 +396,7 @@ int verb_explain(struct cli *c);
 int verb_follow(struct cli *c);
 int verb_reload(struct cli *c);
 int verb_verify(struct cli *c);
+int verb_audit(struct cli *c);
 int verb_region_init(struct cli *c);
 int verb_region_card(struct cli *c);
 int verb_peer_add(struct cli *c);

@@ -22,8 +22,7 @@ static struct span span_of(const char *text)
 	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
 }
 
-/* Midnight (UTC) of a day that was given. */
-static int since_given(struct cli *c, uint64_t *ret)
+int cli_since(struct cli *c, uint64_t *ret)
 {
 	struct care_date date;
 
@@ -144,7 +143,7 @@ int verb_move_report(struct cli *c)
 	if (rc == 0 && json_object_set_new(report, "moves", moves) != 0)
 		rc = err_new(-ENOMEM);
 	if (rc == 0)
-		rc = since_given(c, &since);
+		rc = cli_since(c, &since);
 	if (rc == 0)
 		rc = names(c, report);
 	if (rc == 0)

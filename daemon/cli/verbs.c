@@ -209,6 +209,12 @@ const struct command verbs[] = {
 		"--after: each change comes at\nleast once. With --json each line is an "
 		"object.",
 		verb_follow, O(AFTER) | O(ONCE) | O(PEER) | O(CONTROL) | O(SEALED), 0, 1 },
+	{ VERB_AUDIT, "audit", "[--since DATE] [--record RECORD] [--user USER]",
+		"who asked what of this region, and why",
+		"Every request about a record, and every one of an administrator, done or "
+		"refused, oldest first.\nWhat readings other regions see stands in the record "
+		"itself.",
+		verb_audit, O(SINCE) | O(RECORD) | O(USER) | O(AFTER) | O(LIMIT), 0, 0 },
 	{ VERB_VERIFY, "verify", "", "hash and verify again all that is stored",
 		"Every row by its hash, every chain by its hashes, links and signatures, "
 		"beside the "

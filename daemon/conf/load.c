@@ -69,6 +69,8 @@ static int finish(struct conf *c)
 		c->quota_record = (uint64_t)256 << 20;
 	if (c->quota_peer == 0)
 		c->quota_peer = (uint64_t)16 << 30;
+	if (c->audit_keep == 0)
+		c->audit_keep = 400;
 	if (c->log_level == 0)
 		c->log_level = LOG_LEVEL_INFO;
 	if (c->move_warn == 0)

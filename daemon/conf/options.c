@@ -18,6 +18,7 @@
 	     */
 #define PATH_LEN_MAX 3000
 #define ENDPOINT_MAX 128
+#define KEEP_MAX     36500
 #define DAYS_MAX     250 /* CARE_WORKDAYS_MAX: a year */
 #define MIB          ((uint64_t)1 << 20)
 #define MAP_MIN      MIB
@@ -227,6 +228,41 @@ static bool alarm_same(const struct conf *a, const struct conf *b)
 	return a->move_alarm == b->move_alarm;
 }
 
+/* ---- The audit ---- */
+
+static bool keep_parse(const char *text, unsigned *ret)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long n;
+
+	if (digits == 0 || digits > 5)
+		return false;
+	n = strtoul(text, NULL, 10);
+	if (n < 1 || n > KEEP_MAX)
+		return false;
+	*ret = (unsigned)n;
+	return text[digits] == '\0' || strcmp(text + digits, " day") == 0 ||
+	       strcmp(text + digits, " days") == 0;
+}
+
+static bool keep_good(const char *text, const char **ret_hint)
+{
+	unsigned n;
+
+	*ret_hint = "give \"400 days\" (in quotes), from 1 to 36500";
+	return keep_parse(text, &n);
+}
+
+static void keep_take(struct conf *c, const char *text)
+{
+	(void)keep_parse(text, &c->audit_keep);
+}
+
+static bool keep_same(const struct conf *a, const struct conf *b)
+{
+	return a->audit_keep == b->audit_keep;
+}
+
 const struct option options[] = {
 	{ "state_dir", path_good, TEXT(state_dir) },
 	{ "store", path_good, TEXT(store) },
@@ -241,6 +277,7 @@ const struct option options[] = {
 	{ "quota_peer", map_good, .take = quota_peer_take, .same = quota_peer_same },
 	{ "move_warn", days_good, .take = warn_take, .same = warn_same },
 	{ "move_alarm", days_good, .take = alarm_take, .same = alarm_same },
+	{ "audit_keep", keep_good, .take = keep_take, .same = keep_same },
 	{ "log_level", level_good, .take = level_take, .same = level_same },
 };
 const size_t options_n = COUNT(options);

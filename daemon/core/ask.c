@@ -36,6 +36,7 @@ static int (*const handlers[])(struct ask *) = {
 	[VERB_FOLLOW] = ask_follow,
 	[VERB_RELOAD] = ask_reload,
 	[VERB_VERIFY] = ask_verify,
+	[VERB_AUDIT] = ask_audit,
 	[VERB_MOVE_REQUEST] = ask_move_request,
 	[VERB_MOVE_REQUESTS] = ask_move_requests,
 	[VERB_MOVE_REFUSE] = ask_move_refuse,
@@ -146,6 +147,12 @@ int ask_step(struct step *s)
 		r = ask_may(&a);
 	if (r == 0)
 		r = handle(&a);
+	if (r >= 0) {
+		const int noted = audit_note(&a, r);
+
+		if (noted < 0)
+			return err_up(noted);
+	}
 	if (r < 0)
 		return err_up(r);
 	if (r == 0 && a.open)
@@ -263,6 +270,8 @@ int ask_record(struct ask *a, struct id *ret)
 			"'%.*s' is neither 6 to 32 hex digits nor AUTHORITY/CHILD",
 			(int)(text.len > 80 ? 80 : text.len), (const char *)text.at);
 	}
+	if (r == 0)
+		a->record = *ret;
 	if (r <= 0)
 		return r ? err_up(r) : 0;
 	return ask_problem(a, (enum problem)r,

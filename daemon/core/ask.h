@@ -17,6 +17,7 @@ struct ask {
 	struct ctl_reply reply;
 	const char *text; /* with a problem: what happened, in words */
 	bool open;        /* the last reply comes later (follow) */
+	struct id record; /* the one that .q names, once it is found */
 };
 
 /* Words for a problem, in the arena. Returns .problem. */
@@ -71,6 +72,10 @@ MUST_USE int ask_custody(struct ask *a);
 MUST_USE int ask_follow(struct ask *a);
 MUST_USE int ask_reload(struct ask *a);
 MUST_USE int ask_verify(struct ask *a);
+MUST_USE int ask_audit(struct ask *a);
+
+/* audit.c: what was asked, and how it ended (0: done). */
+MUST_USE int audit_note(struct ask *a, int problem);
 MUST_USE int ask_move_request(struct ask *a);
 MUST_USE int ask_move_requests(struct ask *a);
 MUST_USE int ask_move_refuse(struct ask *a);

@@ -214,6 +214,7 @@ struct node {
 	bool has_endpoint; /* others can dial us */
 
 	uint64_t log_next;
+	uint64_t audit_next;
 	struct turn_changes turn;
 	struct summits summits; /* of batches that were verified */
 	uint64_t clock;         /* hybrid logical clock, the last one given */

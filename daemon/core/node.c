@@ -534,11 +534,14 @@ static int load_identity(struct step *s, struct why *why)
 		r = region_card(s, &n->region, &card);
 	if (!r)
 		r = log_last(s->view, &n->log_next);
+	if (!r)
+		r = audit_last(s->view, &n->audit_next);
 	if (r)
 		return err_odd(r);
 	rd = reader_of((struct span){ number, sizeof(number) });
 	n->incarnation_number = get_u64(&rd);
 	n->log_next++;
+	n->audit_next++;
 	n->has_endpoint = card.card.n_endpoints > 0;
 	memcpy(n->name, card.card.name, sizeof(n->name));
 

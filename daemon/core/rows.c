@@ -152,10 +152,10 @@ int log_get(const struct view *v, uint64_t n, struct wire_change *ret)
 	return change_unpack(value, ret) ? 0 : damaged();
 }
 
-int log_last(const struct view *v, uint64_t *ret)
+static int last_number(const struct view *v, enum table t, uint64_t *ret)
 {
 	struct span key, value;
-	int r = from_view(v->last(v->ctx, TABLE_LOG, (struct span){ 0 }, &key, &value));
+	int r = from_view(v->last(v->ctx, t, (struct span){ 0 }, &key, &value));
 	struct reader rd;
 
 	*ret = 0;
@@ -164,6 +164,16 @@ int log_last(const struct view *v, uint64_t *ret)
 	rd = reader_of(key);
 	*ret = get_u64(&rd);
 	return rd.bad ? damaged() : 0;
+}
+
+int log_last(const struct view *v, uint64_t *ret)
+{
+	return last_number(v, TABLE_LOG, ret);
+}
+
+int audit_last(const struct view *v, uint64_t *ret)
+{
+	return last_number(v, TABLE_AUDIT, ret);
 }
 
 static void put_place(struct writer *w, const struct place *at)

@@ -45,6 +45,8 @@ MUST_USE int scan_next(struct scan *s, const struct view *v); /* 0, ROW_NONE */
 MUST_USE int log_put(const struct view *v, uint64_t n, const struct wire_change *c);
 MUST_USE int log_get(const struct view *v, uint64_t n, struct wire_change *ret);
 MUST_USE int log_last(const struct view *v, uint64_t *ret); /* 0 when empty */
+/* The same of AUDIT, which has numbers for keys too (audit.c). */
+MUST_USE int audit_last(const struct view *v, uint64_t *ret);
 bool change_unpack(struct span value, struct wire_change *ret);
 struct index_row {
 	uint64_t n;

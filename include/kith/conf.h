@@ -47,6 +47,7 @@ struct conf {
 	uint64_t map_size;              /* bytes, of each LMDB environment; 256 GiB */
 	uint64_t quota_record;          /* bytes of one region in one record; 256 MiB */
 	uint64_t quota_peer;            /* bytes on one region's account; 16 GiB */
+	unsigned audit_keep;            /* days; 400 */
 	enum log_level log_level;       /* info */
 	unsigned move_warn, move_alarm; /* working days; CONF_NEVER; 1 and 5 */
 };

@@ -65,6 +65,7 @@ struct ctl_request {
 	bool again;
 	uint64_t since_ms;
 	struct span page;
+	struct span user;
 };
 MUST_USE int wire_request_decode(struct span bytes, struct arena *a, struct ctl_request *ret);
 MUST_USE int wire_request_encode(
@@ -143,6 +144,11 @@ struct ctl_followed {
 	const char *record, *place, *change, *region, *kind;
 	uint32_t class, epoch;
 };
+/* A request of somebody of this machine. */
+struct ctl_audit {
+	uint64_t number, at_ms;
+	const char *user, *groups, *verb, *record, *about, *worker, *role, *purpose, *problem;
+};
 struct ctl_reply {
 	uint32_t id;
 	bool last;
@@ -174,6 +180,8 @@ struct ctl_reply {
 	struct ctl_followed *followed;
 	size_t n_followed;
 	uint64_t through; /* of the log; 0: not said */
+	struct ctl_audit *audit;
+	size_t n_audit;
 	const char *more;
 	const struct ctl_verified *verified;
 	struct ctl_asked *requests;

@@ -30,10 +30,11 @@ struct node_keys {
 };
 
 struct node_options {
-	const char *software; /* "kith 0.1.0" */
-	const char *listen;   /* endpoint for kith-link to bind; NULL: do not listen */
-	uint64_t started_ms;  /* wall clock */
-	uint32_t wire_max;    /* 0: WIRE_VERSION. For tests: what a later kith would say */
+	const char *software;   /* "kith 0.1.0" */
+	const char *listen;     /* endpoint for kith-link to bind; NULL: do not listen */
+	uint64_t started_ms;    /* wall clock */
+	uint64_t audit_keep_ms; /* who asked what is kept so long; 0: not noted */
+	uint32_t wire_max;      /* 0: WIRE_VERSION. For tests: what a later kith would say */
 	uint64_t quota_record, quota_peer; /* bytes that one region can make us hold, in one
 					      record and in all; 0: the default */
 };

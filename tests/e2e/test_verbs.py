@@ -9,6 +9,7 @@ Each test's name says what is true. The last line is the tally.
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -215,6 +216,32 @@ class Followed(Base):
             self.assertEqual(refused.exception.problem.name, 'busy')
         with north.client() as c:  # who went has left room
             c.ask(verb='follow')
+
+
+class Audited(Base):
+    def test_who_asked_what_is_found_by_record_and_user_and_outlives_kithd(self):
+        north = self.region().start_kithd()
+        record = new_record(north)
+        north.ctl('record', 'show', record, '--worker-id', 'Ann', '--role', 'nurse',
+                  '--purpose', 'a visit')
+        north.ctl('record', 'list')
+        north.run_ctl('record', 'show', '340/99')
+        north.stop_kithd(signal.SIGKILL)
+        north.start_kithd()
+        rows = north.ctl('audit', json=True)['audit']
+        self.assertEqual([r['verb'] for r in rows],
+                         ['record new', 'record show', 'record list', 'record show'])
+        self.assertEqual([r.get('record') for r in rows], [record, record, None, None])
+        self.assertEqual((rows[1]['worker'], rows[1]['role'], rows[1]['purpose']),
+                         ('Ann', 'nurse', 'a visit'))
+        self.assertEqual((rows[3]['about'], rows[3]['problem']), ('340/99', 'record-unknown'))
+        self.assertTrue(all(r['user'].startswith(f'uid {os.getuid()}') for r in rows))
+        mine = north.ctl('audit', '--record', record, '--user', str(os.getuid()), json=True)
+        self.assertEqual(len(mine['audit']), 2)
+        self.assertEqual(north.ctl('audit', '--user', 'nobody-here', json=True)['audit'], [])
+        self.assertEqual(north.ctl('audit', '--since', '2199-01-01', json=True)['audit'], [])
+        self.assertIn('a visit', north.ctl('audit', '--limit', '2'))
+        self.assertEqual(north.run_ctl('audit', '--since', 'soon').status, 2)
 
 
 class Reloaded(Base):

@@ -39,7 +39,9 @@ static struct ground {
 	bool telling; /* KITH_FUZZ_TELLING is set: to see what an input does */
 } ground;
 
-static const struct node_options options = { .software = "kith fuzz", .listen = "tcp://*:1" };
+static const struct node_options options = {
+	.software = "kith fuzz", .listen = "tcp://*:1", .audit_keep_ms = 60000
+};
 
 static int fill(void *ctx, void *into, size_t len) /* splitmix64 */
 {

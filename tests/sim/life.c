@@ -369,6 +369,7 @@ static void begin(struct life *l, uint64_t seed, size_t n)
 	struct world *w = &l->world;
 
 	world_init(w, seed);
+	w->audits = true;
 	w->keep = 200;
 	for (size_t i = 0; i < n; i++)
 		world_add(w, region_names[i]);

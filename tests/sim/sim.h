@@ -193,6 +193,7 @@ struct world {
 
 	char *texts[TEXTS_MAX]; /* words of notes: must never be read in a file */
 	size_t n_texts;
+	bool audits; /* who asks is noted: not in stories, where it would shift chance */
 	struct crypto *judge; /* the laws' own */
 	unsigned laws;        /* bit per law that is looked at */
 	enum law broken;      /* the first that broke, and how */

@@ -170,6 +170,7 @@ void world_node(struct region *r, msec at)
 	struct why why = { { 0 } };
 	int rc;
 
+	o.audit_keep_ms = r->world->audits ? UINT64_C(3600000) : 0;
 	o.quota_record = r->quota_record;
 	o.quota_peer = r->quota_peer;
 	o.started_ms = (uint64_t)((int64_t)(EPOCH_MS + r->world->now) + r->skew_ms);
