@@ -168,9 +168,11 @@ static int read_conf(struct setup *s)
 
 	if (rc == CONF_E_ABSENT)
 		rc = conf_defaults(&s->conf);
-	if (rc > 0)
-		return cli_say(CLI_FAILED,
-			"%s\n  next: mend that line, then run kithctl setup again", why.text);
+	if (rc > 0) {
+		(void)cli_say(0, "%s\n  next: mend that line, then run kithctl setup again",
+			why.text);
+		return CLI_FAILED;
+	}
 
 	return rc < 0 ? err_up(rc) : 0;
 }
@@ -222,7 +224,7 @@ static int set_up_conf(struct setup *s, bool made)
 	}
 	if (s->dir && !there(s->config))
 		rc = write_whole(s, listen);
-	else if (*listen && strcmp(listen, s->conf.listen) != 0 && !s->conf.listen[0])
+	else if (*listen && !s->conf.listen[0])
 		rc = write_listen(s, listen);
 	else
 		return step(s, "configuration", true, "%s: listen = \"%s\"", s->config,
@@ -523,9 +525,10 @@ static int paths(struct setup *s)
 	const char *dir = c->given[OPT_DIR];
 	char here[PATH_MAX];
 
-	if (dir && c->given[OPT_CONFIG])
-		return cli_say(
-			CLI_USAGE, "--dir makes a configuration of its own: not with --config");
+	if (dir && c->given[OPT_CONFIG]) {
+		(void)cli_say(0, "--dir makes a configuration of its own: not with --config");
+		return CLI_USAGE;
+	}
 	if (dir && *dir != '/' && !getcwd(here, sizeof(here)))
 		return err_new(-errno);
 	if (dir)

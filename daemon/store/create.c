@@ -12,44 +12,11 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* What goes wrong with a path: full and broken disks are verdicts, the rest is ours to stop at.
- */
-static int path_trouble(const char *path, int err, struct why *why)
-{
-	switch (err) {
-	case ENOSPC:
-	case EDQUOT:
-		why_set(why, "the disk of %s is full: free some space on it", path);
-		return STORE_E_FULL;
-	case EIO:
-		why_set(why, "the disk of %s failed: look at the disk and the kernel's log",
-			path);
-		return STORE_E_IO;
-	default:
-		why_set(why, "cannot make %s: %s", path, strerror(err));
-		return err_new(-err);
-	}
-}
-
-static int flush_path(const char *path, struct why *why)
-{
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return path_trouble(path, errno, why);
-	if (fsync(fd) < 0)
-		err = errno;
-	(void)close(fd);
-	return err ? path_trouble(path, err, why) : 0;
-}
 
 /* The target may be missing or an empty directory. */
 static int target_check(const char *dir, struct why *why)

@@ -3,11 +3,13 @@
 #include "daemon/store/env.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define MAP_SIZE_DEFAULT (UINT64_C(256) << 30)
 
@@ -38,6 +40,36 @@ void path_drop(char **path)
 {
 	free(*path);
 	*path = NULL;
+}
+
+int path_trouble(const char *path, int err, struct why *why)
+{
+	switch (err) {
+	case ENOSPC:
+	case EDQUOT:
+		why_set(why, "the disk of %s is full: free some space on it", path);
+		return STORE_E_FULL;
+	case EIO:
+		why_set(why, "the disk of %s failed: look at the disk and the kernel's log",
+			path);
+		return STORE_E_IO;
+	default:
+		why_set(why, "cannot make %s: %s", path, strerror(err));
+		return err_new(-err);
+	}
+}
+
+int flush_path(const char *path, struct why *why)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return path_trouble(path, errno, why);
+	if (fsync(fd) < 0)
+		err = errno;
+	(void)close(fd);
+	return err ? path_trouble(path, err, why) : 0;
 }
 
 int env_fatal(int rc)

@@ -42,3 +42,8 @@ int env_fatal(int rc);
 /* .dir/.name, to be freed; NULL: no memory. */
 MUST_USE char *path_of(const char *dir, const char *name);
 void path_drop(char **path); /* for CLEANUP */
+/* What goes wrong with a path: full and broken disks are verdicts, the rest is ours to stop at.
+ */
+MUST_USE int path_trouble(const char *path, int err, struct why *why);
+/* A file or a directory, onto the disk. */
+MUST_USE int flush_path(const char *path, struct why *why);

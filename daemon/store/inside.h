@@ -57,6 +57,7 @@ void txn_drop_cursor(struct txn *x, enum table t);
  * version, store id, and a box that only the right store.key opens. */
 struct marks {
 	struct id store;
+	uint32_t format; /* at most STORE_FORMAT; less: to be upgraded */
 };
 /* Into a new environment, with its empty tables, as one durable transaction. */
 MUST_USE int marks_write(const struct env *e, enum env_id id, struct crypto *c,
@@ -64,3 +65,21 @@ MUST_USE int marks_write(const struct env *e, enum env_id id, struct crypto *c,
 /* 0, STORE_E_DAMAGED, STORE_E_NEWER, STORE_E_KEY. */
 MUST_USE int marks_read(const struct env *e, struct crypto *c, const struct secret *key,
 	struct marks *ret, struct why *why);
+/* The format alone, within a write transaction. An LMDB result. */
+MUST_USE int marks_put_format(
+	const struct env *e, MDB_txn *txn, struct crypto *c, uint32_t format, struct why *why);
+
+/* Upgrades: a step takes one environment from format .from to the next, in the transaction that
+ * then marks it, so that it is done or not begun. It may be done in one environment and not yet
+ * in the other: the marks say where to go on. */
+struct upgrade_step {
+	uint32_t from;
+	const char *what; /* for people */
+	/* An LMDB result. */
+	int (*run)(enum env_id id, MDB_txn *txn, struct crypto *c, const struct secret *key);
+};
+/* From what .marks say to format .to. Before anything is written both environments are copied
+ * to DIR.before-format-N, whole or not at all; one that is there was made by an attempt before
+ * this one and stays. 0, STORE_E_FULL, STORE_E_IO. */
+MUST_USE int upgrade_run(struct store *s, const char *dir, const struct marks marks[ENV_COUNT],
+	uint32_t to, const struct upgrade_step *steps, size_t n, struct why *why);

@@ -65,6 +65,19 @@ static int marks_put(const struct env *e, MDB_txn *txn, MDB_dbi dbi, struct cryp
 	return r;
 }
 
+int marks_put_format(
+	const struct env *e, MDB_txn *txn, struct crypto *c, uint32_t format, struct why *why)
+{
+	uint8_t bytes[FORMAT_LEN];
+	struct writer w = writer_of(bytes, sizeof(bytes));
+	MDB_dbi dbi;
+	int rc = mdb_dbi_open(txn, NAME, 0, &dbi);
+
+	put_u32(&w, format);
+	return rc ? env_explain(e, rc, why)
+		  : mark_put(e, txn, dbi, c, SPAN_LIT("format"), writer_span(&w), why);
+}
+
 int marks_write(const struct env *e, enum env_id id, struct crypto *c, const struct secret *key,
 	const struct marks *m, struct why *why)
 {
@@ -130,18 +143,19 @@ static int mark_get(const struct env *e, MDB_txn *txn, MDB_dbi dbi, struct crypt
 	return 0;
 }
 
-static int format_check(const struct env *e, struct span bytes, struct why *why)
+static int format_check(const struct env *e, struct span bytes, uint32_t *ret, struct why *why)
 {
 	struct reader reader = reader_of(bytes);
 	const uint32_t format = get_u32(&reader);
 
-	if (format == STORE_FORMAT)
-		return 0;
+	*ret = format;
 	if (format == 0)
 		return damaged(e, "format 0", why);
+	if (format <= STORE_FORMAT)
+		return 0;
 	why_set(why,
 		"%s was written by a newer kith (store format %u, this one knows %u): install "
-		"that version of kith again",
+		"that version of kith again, or put back the copy that it made before",
 		e->file, format, STORE_FORMAT);
 	return STORE_E_NEWER;
 }
@@ -179,7 +193,7 @@ static int marks_get(const struct env *e, MDB_txn *txn, MDB_dbi dbi, struct cryp
 
 	r = mark_get(e, txn, dbi, c, SPAN_LIT("format"), format, sizeof(format), why);
 	if (!r)
-		r = format_check(e, SPAN_OF(format), why);
+		r = format_check(e, SPAN_OF(format), &m.format, why);
 	if (!r)
 		r = mark_get(e, txn, dbi, c, SPAN_LIT("id"), m.store.b, ID_LEN, why);
 	if (!r)

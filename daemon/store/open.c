@@ -146,6 +146,9 @@ static int open_in(struct store *s, const char *dir, const struct store_options 
 		r = marks_read(&s->env[e], s->crypto, key, &marks[e], why);
 	if (!r)
 		r = twins_check(marks, dir, why);
+	/* Format 1 is the first: the first step comes with format 2. */
+	if (!r)
+		r = upgrade_run(s, dir, marks, STORE_FORMAT, NULL, 0, why);
 	for (unsigned e = 0; e < ENV_COUNT && !r; e++)
 		r = tables_open(s, e, why);
 	if (!r)

@@ -49,8 +49,9 @@ MUST_USE int store_create(const char *dir, const struct store_options *o, struct
 	const struct secret *store_key, struct why *why);
 
 /* Open for writing: lock, truncation check of both environments before any read, upgrade
- * marker, check that the key is the right one, stale readers cleared. .c is borrowed for the
- * store's life. */
+ * marker, check that the key is the right one, stale readers cleared. A store of an older
+ * format is copied beside itself and upgraded, which goes on where it was interrupted. .c is
+ * borrowed for the store's life. */
 MUST_USE int store_open(const char *dir, const struct store_options *o, struct crypto *c,
 	const struct secret *store_key, struct store **ret, struct why *why);
 struct store *store_close(struct store *s); /* accepts NULL, returns NULL */
