@@ -38,6 +38,8 @@ SKIPPED = {
 # What is in a block and is no command: (page, first line): why
 NO_COMMANDS = {
     ('kithctl.1', 'kithctl: record-unknown: no record begins with 77aa01'): 'what is printed',
+    ('kithctl.1', '#!/usr/bin/python3'): 'a program: run by test_people',
+    ('kithctl.1', '# /etc/systemd/system/kith-approver.service'): 'a unit, with that program',
 }
 
 

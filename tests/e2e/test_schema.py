@@ -17,6 +17,10 @@ import make_schema
 import region as kith
 
 
+# Verbs with nothing on standard output, whose tests are elsewhere.
+SILENT = {'move approver': 'speaks with a program; test_people'}
+
+
 class Wrong(Exception):
     """It is not as the schema says."""
 
@@ -141,6 +145,7 @@ class Json(unittest.TestCase):
         self.hold(north, 'doctor', status=None)
         self.hold(north, 'upgrade', '--check')
         self.hold(north, 'verify')
+        self.hold(north, 'audit', '--limit', '5')
         self.hold(north, 'reload')
         self.hold(north, 'reload', '--dry-run')
         self.hold(north, 'peer remove', 'south', '--dry-run')
@@ -149,7 +154,7 @@ class Json(unittest.TestCase):
         helped = subprocess.run([kith.program('kithctl'), '--help'], text=True, check=True,
                                 capture_output=True).stdout
         verbs = set(re.findall(r'^  ([a-z][a-z0-9 ]*?)   ', helped.split('Options')[0], re.M))
-        self.assertEqual(verbs - self.seen, set(), 'verbs that nobody runs here')
+        self.assertEqual(verbs - self.seen - set(SILENT), set(), 'verbs that nobody runs here')
 
     def records(self, north, south):
         made = self.hold(north, 'record new', '--authority', '340', '--child', '1')['made']
