@@ -13,6 +13,7 @@ where each direction between two of them can be cut, made lossy or slow.
 import atexit
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -234,3 +235,26 @@ class Box:
         shutil.rmtree(self.dir, ignore_errors=True)
         self.dir = self.init = None
         atexit.unregister(self.down)
+
+
+def packages(box, build, version=None):
+    """Paths inside of both packages; of a later version, if one is named."""
+    paths, debs = [], os.path.join(build, 'deb')
+    for name in ('kith', 'kith-exporter'):
+        deb = [f for f in os.listdir(debs) if re.fullmatch(rf'{name}_[0-9.]+_\w+\.deb', f)][0]
+        inside = f'/root/{name}_{version or "first"}.deb'
+        if version is None:
+            shutil.copy(os.path.join(debs, deb), box.path(inside))
+        else:
+            tree = f'{box.dir}/{name}-{version}'
+            sh('dpkg-deb', '-R', os.path.join(debs, deb), tree)
+            control = f'{tree}/DEBIAN/control'
+            with open(control, encoding='utf-8') as f:
+                text = re.sub(r'(?m)^Version: .*', f'Version: {version}', f.read())
+            text = re.sub(r'kith \(= [^)]*\)', f'kith (= {version})', text)
+            with open(control, 'w', encoding='utf-8') as f:
+                f.write(text)
+            sh('dpkg-deb', '-b', tree, box.path(inside))
+            shutil.rmtree(tree)
+        paths.append(inside)
+    return paths

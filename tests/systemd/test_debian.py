@@ -13,34 +13,10 @@ import shutil
 import sys
 import unittest
 
-from box import Box, cannot, clean_root, sh
+from box import Box, cannot, clean_root, packages
 
 B = os.environ.get('KITH_B', 'build')
-DEB = os.path.join(B, 'deb')
 UNITS = ('kithd', 'kith-link', 'kith-exporter')
-
-
-def packages(box, version=None):
-    """Paths inside of both packages; of a later version, if one is named."""
-    paths = []
-    for name in ('kith', 'kith-exporter'):
-        deb = [f for f in os.listdir(DEB) if re.fullmatch(rf'{name}_[0-9.]+_\w+\.deb', f)][0]
-        inside = f'/root/{name}_{version or "first"}.deb'
-        if version is None:
-            shutil.copy(os.path.join(DEB, deb), box.path(inside))
-        else:
-            tree = f'{box.dir}/{name}-{version}'
-            sh('dpkg-deb', '-R', os.path.join(DEB, deb), tree)
-            control = f'{tree}/DEBIAN/control'
-            with open(control, encoding='utf-8') as f:
-                text = re.sub(r'(?m)^Version: .*', f'Version: {version}', f.read())
-            text = re.sub(r'kith \(= [^)]*\)', f'kith (= {version})', text)
-            with open(control, 'w', encoding='utf-8') as f:
-                f.write(text)
-            sh('dpkg-deb', '-b', tree, box.path(inside))
-            shutil.rmtree(tree)
-        paths.append(inside)
-    return paths
 
 
 class Life(unittest.TestCase):
@@ -68,7 +44,7 @@ class Life(unittest.TestCase):
     # ---- Beginning ----
 
     def test_01_installing_makes_users_and_groups_and_starts_nothing(self):
-        self.box.run('dpkg', '-i', *packages(self.box))
+        self.box.run('dpkg', '-i', *packages(self.box, B))
         for group in ('kith', 'kith-operator', 'kith-app', 'kith-admin'):
             self.assertEqual(self.box.run('getent', 'group', group, check=False).returncode, 0)
         for unit in (*UNITS, 'kithd-control.socket', 'kithd-link.socket', 'kith-peers.socket'):
@@ -239,7 +215,7 @@ class Life(unittest.TestCase):
         before = {u: self.pid(u) for u in units}
         self.assertNotIn(0, before.values())
         sockets = self.box.prop('kithd-control.socket', 'ActiveEnterTimestampMonotonic')
-        self.box.run('dpkg', '-i', *packages(self.box, version='99.0'))
+        self.box.run('dpkg', '-i', *packages(self.box, B, version='99.0'))
         self.box.until(lambda: all(self.pid(u) not in (0, before[u]) for u in units),
                        'all of it restarted')
         self.assertEqual(self.box.prop('kithd-control.socket', 'ActiveEnterTimestampMonotonic'),
@@ -249,7 +225,7 @@ class Life(unittest.TestCase):
 
     def test_31_what_an_administrator_stopped_an_upgrade_does_not_start(self):
         self.box.run('systemctl', 'stop', 'kith-exporter')
-        self.box.run('dpkg', '-i', *packages(self.box, version='99.1'))
+        self.box.run('dpkg', '-i', *packages(self.box, B, version='99.1'))
         self.assertEqual(self.box.prop('kith-exporter', 'ActiveState'), 'inactive')
 
     def test_40_removing_stops_everything_and_keeps_configuration_and_data(self):
@@ -261,7 +237,7 @@ class Life(unittest.TestCase):
             self.assertTrue(os.path.exists(self.box.path(path)), path)
 
     def test_41_installed_again_it_goes_on_with_what_it_had(self):
-        self.box.run('dpkg', '-i', *packages(self.box))
+        self.box.run('dpkg', '-i', *packages(self.box, B))
         self.box.run('systemctl', 'start', 'kithd')
         self.assertEqual(len(self.ctl('record', 'list')['records']), 1)
 
