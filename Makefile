@@ -302,7 +302,7 @@ PACKAGES := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-
 	liblmdb-dev libssl-dev libsystemd-dev libjansson-dev libconfuse-dev libsmartcols-dev \
 	libcmocka-dev clang libclang-rt-14-dev clang-tidy clang-format cppcheck shellcheck mandoc \
 	protobuf-compiler python3 python3-cryptography python3-protobuf python3-zmq procps jq iproute2 git spin \
-	debhelper lintian libmicrohttpd-dev mmdebstrap systemd-container prometheus
+	debhelper lintian libmicrohttpd-dev mmdebstrap nftables systemd-container prometheus
 deps-afl: PACKAGES += afl++
 deps deps-afl:
 	@missing=$$(for p in $(PACKAGES); do \

@@ -149,6 +149,12 @@ class Life(unittest.TestCase):
         self.assertRegex(done.stdout, r'uid \d+ \(olive\) is in kith-operator')
         self.assertIn('adduser USER kith-app', done.stdout)
 
+        rows = [(r['user'].split('(')[1][:-1], r['verb'], r.get('problem', ''))
+                for r in self.ctl('audit')['audit']]
+        self.assertIn(('worker', 'record list', ''), rows)
+        self.assertIn(('olive', 'record list', 'needs-kith-app'), rows)
+        self.assertFalse([r for r in rows if r[0] == 'stranger'])
+
     def test_14_the_exporter_looks_and_no_more(self):
         self.box.run('systemctl', 'start', 'kith-exporter')
         ask = ('bash', '-c', 'exec 3<>/dev/tcp/127.0.0.1/9742 && '
