@@ -124,26 +124,26 @@ struct peer {
 	bool feed_dirty;  /* something may have come behind feed_sent */
 	bool rung;        /* a doorbell is out and it has not asked since */
 	bool reconciling; /* RECONCILE is out and it has not asked since */
-	msec anew_due;    /* its feed is not begun anew before */
+	bool asking;      /* and ours of its; reconciled: that began anew in this session */
+	bool reconciled;
+	unsigned gets_in_turn; /* GETs answered in this turn */
+	msec anew_due;         /* its feed is not begun anew before */
 	uint64_t anew_from;
-	unsigned gets_in_turn;     /* GETs answered in this turn */
 	uint64_t answered_in_turn; /* and the bytes of it */
 	struct answering answers[GETS_MAX];
 	uint64_t n_answers;
 
 	/* how it behaves */
-	unsigned offences; /* that ended a link, without a quiet time between them */
 	msec offended, shut_until;
+	unsigned offences; /* that ended a link, without a quiet time between them */
+	uint32_t next_request;
 
 	/* our feed of its: what we asked for */
-	bool asking;
-	bool reconciled;       /* its feed began anew in this session */
 	uint64_t asked_budget; /* what is left of it, as we count */
 	uint64_t owed;         /* bytes that it may send us, all requests together */
 	struct get_slot gets[GETS_MAX];
 	struct id headed[HEADED_MAX]; /* wants whose cards and path have come: a ring */
 	size_t headed_next;
-	uint32_t next_request;
 	struct id want_after; /* the round through its wants goes on behind this record */
 	msec wants_due; /* a failed want is tried again then; 0: nothing waits for the clock */
 	uint64_t wants; /* rows of WANT */

@@ -281,7 +281,8 @@ class Link:
             out.append(w)
         return out
 
-    def answer(self, get, record, done=True, wraps=None, path=None, runs=None, cards=None):
+    def answer(self, get, record, done=True, wraps=None, path=None, runs=None, cards=None,
+               evidence=()):
         """What an honest holder of the record would answer, and any of its parts as given."""
         controls = [c for c in record.changes if header(c).flags & kf.CONTROL]
         chains = [c for c in record.chains.values()] if runs is None else runs
@@ -289,7 +290,7 @@ class Link:
             request=get.request, record=get.record, done=done,
             cards=[r.bundle() for r in record.regions.values()] if cards is None else cards,
             path=[wire(c) for c in (controls if path is None else path)],
-            keys=self.wraps(record) if wraps is None else wraps,
+            keys=self.wraps(record) if wraps is None else wraps, evidence=evidence,
             runs=[run(c) for c in chains]))
 
 
@@ -302,6 +303,13 @@ def wire(c):
     if c.signature:
         out.signature = c.signature
     return out
+
+
+def proof(held, other):
+    """A proof of a fork, or what pretends to be one: a change of either branch (P3.7)."""
+    def bare(c):
+        return change_pb.Change(header=c.header, signature=c.signature)
+    return kithmake.protobuf(peer_pb.Evidence(held=[bare(held)], other=[bare(other)]))
 
 
 def run(changes):
