@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "daemon/link/hub.h"
 
@@ -33,6 +34,7 @@ int pins_take(struct hub *h, const struct link_frame *f)
 	}
 	h->pins = pins;
 	h->n_pins = f->n_peers;
+	log_say(LOG_INFO, "knows %zu region%s", h->n_pins, h->n_pins == 1 ? "" : "s");
 	return 0;
 }
 

@@ -27,6 +27,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 import kithformat as kf
 import kithmake
+import region as kith
 from kithformat import change_pb, peer_pb
 
 WAIT = 20
@@ -82,6 +83,9 @@ class Hostile(kithmake.Region):
             f.writelines(text[i:i + 64] + '\n' for i in range(0, len(text), 64))
             f.write('-----END KITH REGION CARD-----\n')
         victim.ctl('peer', 'add', path, '--yes')
+        # Until kith-link has heard of it, it is a stranger there.
+        knows = f'knows {len(victim.peers())} region'
+        kith.wait_for(lambda: any(knows in x for x in victim.link.lines), 10, knows)
         return self
 
     def link(self, victim, **keys):
