@@ -307,6 +307,23 @@ static int carry_out(struct approver *a, struct matter *m)
 	return rc;
 }
 
+/* With --json a line for each that was answered. */
+static int print(const struct approver *a, const struct matter *m, const json_t *problem)
+{
+	bool accept = json_is_true(json_object_get(m->decision, "accept"));
+	const char *answer = problem  ? "problem"
+			     : accept ? (m->request ? "offered" : "accepted")
+				      : (m->request ? "refused" : "declined");
+	json_t *line CLEANUP(json_drop) = json_pack("{s:s, s:s, s:s, s:s*, s:O*}", "kind",
+		m->request ? "request" : "offer", m->request ? "request" : "record", name_of(m),
+		"answer", answer, "code", accept ? NULL : json_text(m->decision, "decline"),
+		"problem", problem);
+
+	if (!a->cli->json)
+		return 0;
+	return line ? json_line(a->cli, line) : err_new(-ENOMEM);
+}
+
 /* Problems that go away by themselves or by what people do; all others settle the matter. */
 static bool passes(const json_t *problem)
 {
@@ -319,19 +336,20 @@ static bool passes(const json_t *problem)
 	return false;
 }
 
-static void carried_out(struct approver *a, const struct line_reply *r)
+static int carried_out(struct approver *a, const struct line_reply *r)
 {
 	const json_t *problem = json_object_get(r->tree, "problem");
 	struct matter *m = NULL;
+	int rc;
 
 	for (size_t i = 0; i < a->n && !m; i++)
 		if (a->v[i].state == CASE_ASKED && a->v[i].asked == r->id)
 			m = &a->v[i];
 	if (!m)
-		return;
+		return 0;
 	if (problem && passes(problem)) {
 		later(a, m, json_text(problem, "text"));
-		return;
+		return 0;
 	}
 	if (problem)
 		say(SAY_WARNING, "%s: %s: %s; nothing was done", name_of(m),
@@ -342,8 +360,11 @@ static void carried_out(struct approver *a, const struct line_reply *r)
 	else
 		say(SAY_NOTICE, "%s: is refused with %s", name_of(m),
 			json_text(m->decision, "decline"));
+	rc = print(a, m, problem);
 	a->answered++;
 	forget(a, (size_t)(m - a->v));
+
+	return rc;
 }
 
 /* The loop ----------------------------------------------------------------------------------
@@ -451,7 +472,7 @@ static int listen(struct approver *a)
 	if (rc == 0 && (r.id == a->line.moves || r.id == a->line.requests))
 		rc = see_all(a, &r);
 	else if (rc == 0)
-		carried_out(a, &r);
+		rc = carried_out(a, &r);
 	json_drop(&r.tree);
 
 	return rc;
@@ -481,6 +502,14 @@ static void end(struct approver *a)
 	free(a->v);
 	if (a->connected)
 		line_end(&a->line);
+}
+
+static int print_end(const struct approver *a)
+{
+	json_t *line CLEANUP(json_drop) =
+		json_pack("{s:I}", "answered", (json_int_t)a->answered);
+
+	return line ? json_line(a->cli, line) : err_new(-ENOMEM);
 }
 
 static int options(struct approver *a)
@@ -521,6 +550,8 @@ int verb_move_approver(struct cli *c)
 			rc = listen(&a);
 	}
 	say(SAY_INFO, "ends: %zu answered", a.answered);
+	if (rc == 0 && c->json)
+		rc = print_end(&a);
 	end(&a);
 
 	return rc;

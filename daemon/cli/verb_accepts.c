@@ -112,8 +112,14 @@ static struct offered_move *find(struct accepts *a, const char *record, const js
 	struct cli *c = a->bulk.cli;
 	struct offered_move *grown;
 
-	if (at)
-		return &a->v[json_integer_value(at)];
+	if (at) {
+		struct offered_move *o = &a->v[json_integer_value(at)];
+
+		/* It is known by its alias only once its first entries have come. */
+		if (!*o->alias && *json_text(m, "alias"))
+			o->alias = arena_text(&c->arena, "%s", json_text(m, "alias"));
+		return o->alias ? o : NULL;
+	}
 	grown = arena_grow(&c->arena, a->v, a->n, &a->room, sizeof(*grown));
 	if (!grown ||
 		json_object_set_new(a->by_record, record, json_integer((json_int_t)a->n)) != 0)

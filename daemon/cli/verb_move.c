@@ -107,11 +107,9 @@ static const struct column cols[] = {
 	{ "state", "STATE", FORM_TEXT, WHOLE, true },
 	{ "held", "HELD", FORM_NUMBER, WHOLE, false },
 	{ "of", "OF", FORM_NUMBER, WHOLE, false },
-	{ "waits_for", "WAITS FOR", FORM_TEXT, WRAP, false },
-	{ "received_ms", "RECEIVED", FORM_TIME, WHOLE, false },
-	{ "complete_ms", "COMPLETE", FORM_TIME, WHOLE, false },
-	{ "taken_up_ms", "TAKEN UP", FORM_TIME, WHOLE, false },
-	{ "worker", "BY", FORM_TEXT, CUT, false },
+	{ "waits_for", "WAITS FOR", FORM_TEXT, WHOLE, false },
+	{ "received_ms", "RECEIVED", FORM_WHEN, WHOLE, false },
+	{ "worker", "TAKEN UP BY", FORM_TEXT, CUT, false },
 };
 
 /* One that changes something: say what was done, and how the move stands. */

@@ -106,6 +106,11 @@ OWN = {
         **TALLY},
         {'agree': TRUTH, 'differences': many(thing({
             'record': TEXT}, {'from': TEXT, 'to': TEXT, 'here': TEXT, 'there': TEXT}))}),
+    'move approver': {'anyOf': [
+        thing({'kind': one_of('offer', 'request'),
+               'answer': one_of('accepted', 'declined', 'offered', 'refused', 'problem')},
+              {'record': TEXT, 'request': TEXT, 'code': TEXT, 'problem': ref('Problem')}),
+        thing({'answered': NUMBER})]},
     'follow': {'anyOf': [ref('FollowView'), thing({'through': NUMBER})]},
     'explain': thing({'explained': many(thing(
         {'kind': TEXT, 'text': TEXT},

@@ -201,6 +201,15 @@ class Json(unittest.TestCase):
         north.ctl('move', 'offer', third, *offer)
         self.complete(south, third)
         self.hold(south, 'move accept', third, '--worker', 'Jo')
+        fourth = north.ctl('record', 'new', json=True)['made']['record']
+        north.ctl('move', 'offer', fourth, *offer)
+        self.complete(south, fourth)
+        program = f'{self.f.dir}/approve'
+        with open(program, 'w', encoding='ascii') as f:
+            f.write('#!/bin/sh\necho \'{"decline":"too-early"}\'\n')
+        os.chmod(program, 0o755)
+        last = self.hold(south, 'move approver', '--exec', program, '--once')
+        self.assertEqual(last, {'answered': 1})
         self.hold(south, 'move accept', third, '--worker', 'Jo', status=1)
         self.hold(north, 'move report', '--peer', 'south')
         rows = f'{self.f.dir}/rows.csv'
