@@ -25,7 +25,7 @@
 #define FOLLOWERS_MAX  32
 #define STREAMS_MAX    16
 #define SEEN_MAX       256
-#define AFFAIRS_CACHED 64
+#define AFFAIRS_CACHED 512
 #define FOLD_AT_ONCE   32    /* changes that are opened in the step that takes them */
 #define WANT_PAUSE     30000 /* before a want that brought nothing is asked for again */
 #define NAME_TEXT_MAX  REGION_NAME_MAX

@@ -19,6 +19,7 @@
 
 /* A record's control changes may take this much memory; beyond, it cannot be read. */
 #define AFFAIRS_BUDGET ((size_t)32 * 1024 * 1024)
+#define AFFAIRS_BYTES  ((size_t)64 * 1024 * 1024) /* of all that are in memory, about */
 
 int node_act(struct step *s, const struct action *a)
 {
@@ -221,7 +222,7 @@ static int load_held(struct step *s, const struct id *record, struct arena *a,
 			wire_header_decode(c.header, &h))
 			return err_new(-EUCLEAN);
 		v[n].must_understand = h.flags & FLAG_MUST_UNDERSTAND;
-		v[n].bytes = wire_change_size(&c);
+		v[n].bytes = wire_change_size(&c) + (c.signature.len ? 0 : SIGNATURE_MAX);
 		r = wire_control_decode(c.body, a, &v[n].control);
 		if (r)
 			return r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
@@ -230,6 +231,23 @@ static int load_held(struct step *s, const struct id *record, struct arena *a,
 	*ret = v;
 	*ret_n = n;
 	return r == ROW_NONE ? 0 : err_up(r);
+}
+
+/* All slots together have a bound, too; who makes a record large makes others be read again. */
+static void make_room(struct node *n, size_t keep)
+{
+	size_t all = 0;
+
+	for (size_t i = 0; i < AFFAIRS_CACHED; i++)
+		all += n->cache[i].arena.used;
+	for (size_t i = 0; i < AFFAIRS_CACHED && all > AFFAIRS_BYTES; i++) {
+		if (i == keep)
+			continue;
+		all -= n->cache[i].arena.used;
+		n->cache[i].valid = false;
+		arena_done(&n->cache[i].arena);
+		arena_init(&n->cache[i].arena, AFFAIRS_BUDGET);
+	}
 }
 
 int node_affairs(struct step *s, const struct id *record, const struct affairs **ret)
@@ -251,6 +269,7 @@ int node_affairs(struct step *s, const struct id *record, const struct affairs *
 			return err_up(r);
 		n->cache[i].record = *record;
 		n->cache[i].valid = true;
+		make_room(n, i);
 	}
 	*ret = &n->cache[i].affairs;
 	return 0;
