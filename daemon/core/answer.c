@@ -172,17 +172,15 @@ static int add_run(struct answer *an, struct place at, uint64_t head, size_t *re
 {
 	struct step *s = an->s;
 	struct run run = { 0 };
+	struct log_at where = { 0 };
 	size_t room = 0, signed_n = 0, bytes = 0, signed_bytes = 0;
 
 	*ret_n = 0;
 	for (; at.seq <= head && run.n < RUN_CHANGES_MAX; at.seq++) {
-		struct index_row index;
 		struct wire_change c, *grown;
 		size_t size;
-		int r = index_get(s->view, &an->get->get.record, &at, &index);
+		int r = chain_read(s, &an->get->get.record, &at, &where, &c);
 
-		if (!r)
-			r = log_read(s, index.n, &c);
 		if (r)
 			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
 		size = wire_change_size(&c);

@@ -155,16 +155,16 @@ static int export_head(struct exporting *x, const struct id *record, const struc
 static int export_changes(struct exporting *x, const struct id *record)
 {
 	struct step *s = x->a->s;
-	struct scan scan;
+	struct index_scan scan;
+	struct log_at at = { 0 };
 	int r;
 
-	scan_init(&scan, TABLE_INDEX, SPAN_OF(*record));
-	while ((r = scan_next(&scan, s->view)) == 0) {
-		struct reader rd = reader_of(scan.value);
+	index_scan_init(&scan, record);
+	while ((r = index_scan_next(&scan, s->view)) == 0) {
 		struct wire_change c;
 		struct export_piece p = { .change = &c };
 
-		r = log_read(s, get_u64(&rd), &c);
+		r = log_read(s, &at, scan.n, &c);
 		if (!r)
 			r = add_piece(x, &p);
 		if (r)

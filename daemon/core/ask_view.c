@@ -165,15 +165,17 @@ int view_circle(struct ask *a, const struct id *record, const struct affairs *f)
 const char *view_worker(struct step *s, const struct id *record, const struct held *accept)
 {
 	CLEANUP(body_key_done) struct body_key key = { 0 };
-	struct index_row at;
+	struct log_at at = { 0 };
+	struct hash id;
 	struct wire_change c;
 	struct header h;
 	struct body b;
 
 	if (!accept || !accept->control.has_words ||
-		index_get(s->view, record, &accept->control.words.at, &at) ||
-		!hash_equal(&at.change, &accept->control.words.change) ||
-		log_read(s, at.n, &c) || wire_header_decode(c.header, &h) ||
+		chain_read(s, record, &accept->control.words.at, &at, &c) ||
+		chain_id(s->crypto, c.header, &id) ||
+		!hash_equal(&id, &accept->control.words.change) ||
+		wire_header_decode(c.header, &h) ||
 		body_open(s, s->arena, &key, &h, c.body, &b))
 		return NULL;
 	for (size_t i = 0; i < b.n_entries; i++)

@@ -57,12 +57,12 @@ static int refs_held(
 	struct ask *a, const struct id *record, const struct entry_ref *refs, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct index_row row;
-		int r = index_get(a->s->view, record, &refs[i].change.at, &row);
+		struct hash id;
+		int r = chain_id_at(a->s, record, &refs[i].change.at, &id);
 
 		if (r < 0)
 			return err_up(r);
-		if (r || !hash_equal(&row.change, &refs[i].change.change))
+		if (r || !hash_equal(&id, &refs[i].change.change))
 			return ask_problem(a, PROBLEM_ENTRY_UNKNOWN,
 				"the change %llu that is to be superseded is not held",
 				(unsigned long long)refs[i].change.at.seq);

@@ -32,11 +32,23 @@ enum verdict chain_verdict(int verdict)
 	return verdicts[verdict];
 }
 
-static int change_id(struct crypto *c, struct span header, struct hash *ret)
+int chain_read(struct step *s, const struct id *record, const struct place *place,
+	struct log_at *at, struct wire_change *ret)
 {
-	int r = crypto_hash(c, (struct span[]){ SPAN_LIT("kith/change/1\0"), header }, 2, ret);
+	uint64_t n;
+	int r = index_get(s->view, record, place, &n);
 
-	return r ? err_odd(r) : 0;
+	return r ? r : log_read(s, at, n, ret);
+}
+
+int chain_id_at(
+	struct step *s, const struct id *record, const struct place *place, struct hash *ret)
+{
+	struct log_at at = { 0 };
+	struct wire_change c;
+	int r = chain_read(s, record, place, &at, &c);
+
+	return r ? r : chain_id(s->crypto, c.header, ret);
 }
 
 static int body_hash(struct crypto *c, struct span body, struct hash *ret)
@@ -60,21 +72,20 @@ static int genesis_true(
 	return r ? err_odd(r) : 0;
 }
 
-/* LOG (at the turn's end), INDEX, CHAIN and, for control changes, CONTROL. */
-static int store_change(struct step *s, const struct header *h, const struct hash *id,
-	const struct wire_change *c, const struct chain_row *row, bool own)
+/* One of our own: LOG (at the turn's end), INDEX, CHAIN and, for control changes, CONTROL. */
+static int store_own(struct step *s, const struct header *h, const struct hash *id,
+	const struct wire_change *c, const struct chain_row *row)
 {
-	struct node *n = s->node;
-	struct index_row at = { .n = n->log_next, .change = *id };
-	int r = own ? turn_own(s, h, id, c) : turn_hold(s, c);
+	const uint64_t at = s->node->log_next;
+	int r = turn_own(s, h, id, c);
 
 	if (!r)
-		r = index_put(s->view, &h->record, &h->at, &at);
+		r = index_put(s->view, &h->record, &h->at, at, 1);
 	if (!r)
 		r = chain_put(s->view, &h->record, &h->at.author, &h->at.incarnation, row);
 	if (!r && h->flags & FLAG_CONTROL) {
 		r = control_put(s->view, &h->record, &h->at, id, c);
-		node_forget(n, &h->record);
+		node_forget(s->node, &h->record);
 	}
 	return r ? err_odd(r) : 0;
 }
@@ -166,11 +177,11 @@ int chain_append(struct step *s, const struct own_change *o, struct ref *ret)
 		return err_up(r);
 
 	c.header = (struct span){ header, wire_header_encode(&h, header) };
-	r = change_id(s->crypto, c.header, &row.head);
+	r = chain_id(s->crypto, c.header, &row.head);
 	if (r)
 		return err_up(r);
 	row.seq++;
-	r = store_change(s, &h, &row.head, &c, &row, true);
+	r = store_own(s, &h, &row.head, &c, &row);
 	if (r)
 		return err_up(r);
 	*ret = (struct ref){ .at = h.at, .change = row.head };
@@ -233,7 +244,7 @@ static int check_links(struct step *s, const struct run *run, bool bodies, struc
 			return err_up(r);
 		if (bodies && !hash_equal(&hash, &h->body_hash))
 			return CHAIN_E_BODY;
-		r = change_id(s->crypto, c->header, &ret->ids[i]);
+		r = chain_id(s->crypto, c->header, &ret->ids[i]);
 		if (r)
 			return err_up(r);
 	}
@@ -318,15 +329,20 @@ int chain_run_record(const struct run *run, struct id *ret)
 static int skip_held(
 	struct step *s, const struct checked *k, const struct chain_row *row, size_t *ret)
 {
+	struct log_at at = { 0 };
+
 	*ret = 0;
 	while (*ret < k->n && k->headers[*ret].at.seq <= row->seq) {
-		struct index_row held;
-		int r = index_get(
-			s->view, &k->headers[*ret].record, &k->headers[*ret].at, &held);
+		const struct header *h = &k->headers[*ret];
+		struct wire_change c;
+		struct hash held;
+		int r = chain_read(s, &h->record, &h->at, &at, &c);
 
+		if (!r)
+			r = chain_id(s->crypto, c.header, &held);
 		if (r)
 			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
-		if (!hash_equal(&held.change, &k->ids[*ret]))
+		if (!hash_equal(&held, &k->ids[*ret]))
 			return CHAIN_E_FORKED;
 		(*ret)++;
 	}
@@ -450,28 +466,41 @@ static int check_quota(struct step *s, const struct checked *k, const struct run
 		       : 0;
 }
 
+/* The new ones of a run: their rows are written once, however many they are. */
 static int store_run(struct step *s, const struct checked *k, const struct run *run,
 	size_t held, const struct id *from, struct chain_row *row)
 {
+	const struct header *first = &k->headers[held];
+	const uint64_t n = s->node->log_next;
 	const struct affairs *a;
+	int r = 0;
 
-	for (size_t i = held; i < k->n; i++) {
-		const struct header *h = &k->headers[i];
-		int r;
-
-		row->seq = h->at.seq;
+	for (size_t i = held; i < k->n && !r; i++) {
+		row->seq = k->headers[i].at.seq;
 		row->head = k->ids[i];
 		row->bytes += quota_cost(wire_change_size(&run->changes[i]));
-		r = store_change(s, h, &k->ids[i], &run->changes[i], row, false);
+		r = turn_hold(s, &run->changes[i]);
+	}
+	if (!r && held < k->n)
+		r = index_put(s->view, &first->record, &first->at, n, (uint32_t)(k->n - held));
+	if (!r && held < k->n)
+		r = chain_put(s->view, &first->record, &first->at.author,
+			&first->at.incarnation, row);
+	for (size_t i = held; i < k->n && !r; i++) {
+		const struct header *h = &k->headers[i];
+
+		if (h->flags & FLAG_CONTROL) {
+			r = control_put(
+				s->view, &h->record, &h->at, &k->ids[i], &run->changes[i]);
+			node_forget(s->node, &h->record);
+		}
 		/* A control change may have changed the circle: look again. */
 		if (!r)
 			r = node_affairs(s, &h->record, &a);
 		if (!r)
 			r = feed_change(s, a, &h->record, &h->at, from);
-		if (r)
-			return err_up(r);
 	}
-	return 0;
+	return r ? err_odd(r) : 0;
 }
 
 int chain_take(struct step *s, const struct id *from, const struct run *run,

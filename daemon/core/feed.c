@@ -126,6 +126,7 @@ struct filling {
 	struct feed_item *items;
 	size_t n, room_changes;
 	size_t bytes;
+	struct log_at log; /* nothing is written while it is filled */
 	size_t run_from;   /* .bytes where the open run begins */
 	uint64_t through;  /* everything up to here is in .items, whole */
 	uint64_t run_last; /* the last entry of the open run */
@@ -170,14 +171,11 @@ static bool continues(const struct filling *f, const struct feed_row *row)
 
 static int add_change(struct step *s, struct filling *f, uint64_t n, const struct feed_row *row)
 {
-	struct index_row index;
 	struct wire_change c, *grown;
 	struct feed_item *item;
 	size_t size;
-	int r = index_get(s->view, &row->record, &row->at, &index);
+	int r = chain_read(s, &row->record, &row->at, &f->log, &c);
 
-	if (!r)
-		r = log_read(s, index.n, &c);
 	if (r)
 		return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
 	size = wire_change_size(&c);

@@ -24,6 +24,7 @@ struct reading {
 	struct step *s;
 	struct fold_reading *r;
 	const struct affairs *affairs;
+	struct log_at log; /* nothing is written meanwhile */
 };
 
 struct folding {
@@ -106,9 +107,6 @@ static int load_change(struct reading *w)
 		arena_grow(&rd->f.arena, rd->all, rd->n, &rd->room, sizeof(*grown));
 	struct fold_change *c;
 	struct wire_change bytes;
-	struct reader value = reader_of(rd->scan.value);
-	uint64_t n = get_u64(&value);
-	struct id again;
 	int r;
 
 	if (!grown)
@@ -116,11 +114,10 @@ static int load_change(struct reading *w)
 	rd->all = grown;
 	c = &grown[rd->n];
 	*c = (struct fold_change){ 0 };
-	get_into(&value, c->ref.change.b, HASH_LEN);
-	if (value.bad || !index_key_read((struct span){ rd->scan.key, rd->scan.key_len },
-				 &again, &c->ref.at))
-		return err_new(-EUCLEAN);
-	r = log_read(w->s, n, &bytes);
+	c->ref.at = rd->scan.at;
+	r = log_read(w->s, &w->log, rd->scan.n, &bytes);
+	if (!r)
+		r = chain_id(w->s->crypto, bytes.header, &c->ref.change);
 	if (r)
 		return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
 	if (wire_header_decode(bytes.header, &c->header))
@@ -134,7 +131,7 @@ void fold_begin(struct fold_reading *w, const struct id *record)
 {
 	*w = (struct fold_reading){ .record = *record };
 	arena_init(&w->f.arena, 0);
-	scan_init(&w->scan, TABLE_INDEX, SPAN_OF(*record));
+	index_scan_init(&w->scan, record);
 }
 
 int fold_some(struct step *s, struct fold_reading *w, size_t most)
@@ -145,7 +142,7 @@ int fold_some(struct step *s, struct fold_reading *w, size_t most)
 	if (r)
 		return err_up(r);
 	for (size_t i = 0; i < most; i++) {
-		r = scan_next(&w->scan, s->view);
+		r = index_scan_next(&w->scan, s->view);
 		if (r)
 			return r == ROW_NONE ? 0 : err_up(r);
 		r = load_change(&rd);

@@ -63,7 +63,7 @@ MUST_USE int fold_state(struct fold *f, struct crypto *c, const struct secret *k
 struct fold_reading {
 	struct fold f;
 	struct id record;
-	struct scan scan;
+	struct index_scan scan;
 	struct fold_change *all;
 	size_t n, room;
 	struct body_key key;

@@ -64,18 +64,18 @@ static int view_change(struct step *s, uint64_t n, const struct header *h,
 	const struct wire_change *c, struct ctl_followed *ret)
 {
 	char author[ID_TEXT_LEN], incarnation[ID_TEXT_LEN], hex[HASH_TEXT_LEN];
-	struct index_row index;
+	struct hash id;
 	struct control control;
-	int r = index_get(s->view, &h->record, &h->at, &index);
+	int r = chain_id(s->crypto, c->header, &id);
 
 	if (r)
-		return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
+		return err_up(r);
 	*ret = (struct ctl_followed){ .number = n,
 		.record = text_of_id(s->arena, &h->record),
 		.place = arena_text(s->arena, "%s/%s/%llu", id_text(&h->at.author, author),
 			id_text(&h->at.incarnation, incarnation),
 			(unsigned long long)h->at.seq),
-		.change = arena_text(s->arena, "%s", hex_text(index.change.b, HASH_LEN, hex)),
+		.change = arena_text(s->arena, "%s", hex_text(id.b, HASH_LEN, hex)),
 		.region = text_of_region(s, &h->at.author),
 		.kind = "sealed",
 		.class = h->key_class,
@@ -94,10 +94,12 @@ static int view_change(struct step *s, uint64_t n, const struct header *h,
 static int next_change(
 	struct step *s, struct stream *f, struct reading *left, struct ctl_followed *ret)
 {
+	struct log_at at = { 0 };
+
 	while (f->next < s->node->log_next && left->changes && left->bytes) {
 		struct wire_change c;
 		struct header h;
-		int r = log_read(s, f->next, &c);
+		int r = log_read(s, &at, f->next, &c);
 
 		if (r && r != ROW_NONE)
 			return r;

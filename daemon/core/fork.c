@@ -34,15 +34,13 @@ static struct wire_change bare(const struct wire_change *c, bool last)
 static int held_run(struct step *s, const struct header *h, struct run *ret)
 {
 	struct place at = h->at;
-	struct index_row index;
+	struct log_at log = { 0 };
 	int r;
 
 	for (ret->n = 0; ret->n < RUN_CHANGES_MAX; at.seq++) {
 		struct wire_change c;
 
-		r = index_get(s->view, &h->record, &at, &index);
-		if (!r)
-			r = log_read(s, index.n, &c);
+		r = chain_read(s, &h->record, &at, &log, &c);
 		if (r == ROW_NONE)
 			break;
 		if (r)

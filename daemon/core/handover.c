@@ -30,21 +30,21 @@ int handover_words(
 	struct step *s, const struct id *record, const struct held *h, struct body *ret)
 {
 	CLEANUP(body_key_done) struct body_key key = { 0 };
-	struct index_row at;
+	struct log_at at = { 0 };
 	struct wire_change c;
 	struct header header;
+	struct hash id;
 	int r;
 
 	if (!h || !h->control.has_words)
 		return ROW_NONE;
-	r = index_get(s->view, record, &h->control.words.at, &at);
+	r = chain_read(s, record, &h->control.words.at, &at, &c);
+	if (!r)
+		r = chain_id(s->crypto, c.header, &id);
 	if (r)
 		return r;
-	if (!hash_equal(&at.change, &h->control.words.change))
+	if (!hash_equal(&id, &h->control.words.change))
 		return ROW_NONE;
-	r = log_read(s, at.n, &c);
-	if (r)
-		return r;
 	r = wire_header_decode(c.header, &header);
 	if (!r)
 		r = body_open(s, s->arena, &key, &header, c.body, ret);

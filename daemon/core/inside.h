@@ -348,6 +348,13 @@ struct own_change {
 	uint32_t class;
 };
 MUST_USE int chain_append(struct step *s, const struct own_change *o, struct ref *ret);
+/* The change at a place; .at as for log_get(). 0, ROW_NONE. */
+MUST_USE int chain_read(struct step *s, const struct id *record, const struct place *place,
+	struct log_at *at, struct wire_change *ret);
+/* And the id that it has (P2.3). */
+MUST_USE int chain_id_at(
+	struct step *s, const struct id *record, const struct place *place, struct hash *ret);
+MUST_USE int chain_id(struct crypto *c, struct span header, struct hash *ret);
 /* Take a run from a peer: 0 and the number that was new, or a verdict (then nothing was
  * stored). */
 MUST_USE int chain_take(struct step *s, const struct id *from, const struct run *run,
@@ -375,7 +382,8 @@ MUST_USE int turn_own(struct step *s, const struct header *h, const struct hash 
  * turn, and before that where a signature of our own is read (answers, exports, proofs). */
 MUST_USE int turn_write(struct step *s);
 /* log_get() for core: what this turn has added, too. */
-MUST_USE int log_read(struct step *s, uint64_t n, struct wire_change *ret); /* 0, ROW_NONE */
+MUST_USE int log_read(struct step *s, struct log_at *at, uint64_t n,
+	struct wire_change *ret); /* 0, ROW_NONE */
 
 /* keys.c: content keys -----------------------------------------------------------------------
  */

@@ -514,6 +514,11 @@ int node_end(struct node *n, const struct event *e, const struct view *v, struct
 	return outcome(&s, r);
 }
 
+uint64_t node_changes(const struct node *n)
+{
+	return n->log_next - 1;
+}
+
 msec node_due(const struct node *n)
 {
 	msec due = n->forgetting || n->unparking || follow_waits(n) ? 0 : MSEC_NEVER;

@@ -160,7 +160,7 @@ int record_progress(
 	for (size_t i = 0; m && i < m->n_heads; i++) {
 		const struct head *h = &m->heads[i];
 		struct chain_row row;
-		struct index_row at;
+		struct hash at = { 0 };
 
 		r = chain_get(s->view, record, &h->at.author, &h->at.incarnation, &row);
 		if (r < 0)
@@ -171,10 +171,11 @@ int record_progress(
 			all = false;
 			continue;
 		}
-		r = index_get(s->view, record, &h->at, &at);
+		at = row.head;
+		r = row.seq > h->at.seq ? chain_id_at(s, record, &h->at, &at) : 0;
 		if (r < 0)
 			return err_up(r);
-		all &= r == 0 && hash_equal(&at.change, &h->change);
+		all &= r == 0 && hash_equal(&at, &h->change);
 	}
 	r = keys_whole(s, record, a, &keys);
 	if (r)

@@ -129,33 +129,147 @@ bool change_unpack(struct span value, struct wire_change *ret)
 
 #define CHANGE_PACKED_MAX (HEADER_MAX + SIGNATURE_MAX + BODY_SEALED_MAX + 64)
 
-int log_put(const struct view *v, uint64_t n, const struct wire_change *c)
-{
-	uint8_t key[8], value[CHANGE_PACKED_MAX];
-	struct writer w = writer_of(key, sizeof(key));
+/* A row that is longer than half a page of LMDB takes whole pages, a shorter one shares a page
+ * with its neighbours. Rows have at most four pages, with what LMDB and the store add. */
+#define PAGE        ((size_t)4096)
+#define PAGE_HEAD   ((size_t)16)
+#define ROW_HEAD    ((size_t)8 + 8 + 2 + 8) /* node, key, its place in the page, sum */
+#define ROW_SHARES  ((size_t)2038)
+#define LOG_ROW_MAX (4 * PAGE - PAGE_HEAD - 8)
 
-	put_u64(&w, n);
-	return row_append(v, TABLE_LOG, writer_span(&w), change_pack(c, value, sizeof(value)));
+static size_t packed_size(const struct wire_change *c)
+{
+	return 4 + 2 + c->header.len + 2 + c->signature.len + c->body.len;
 }
 
-int log_get(const struct view *v, uint64_t n, struct wire_change *ret)
+static size_t disk_bytes(size_t row)
 {
-	uint8_t key[8];
-	struct writer w = writer_of(key, sizeof(key));
-	struct span value;
-	int r;
+	if (row + ROW_HEAD <= ROW_SHARES)
+		return PAGE / ((PAGE - PAGE_HEAD) / (row + ROW_HEAD));
+	return (row + 8 + PAGE_HEAD + PAGE - 1) / PAGE * PAGE;
+}
 
-	put_u64(&w, n);
-	r = row_get(v, TABLE_LOG, writer_span(&w), &value);
+/* How many changes the next row takes: so many that the fewest bytes are left empty. */
+static size_t row_length(const struct wire_change *changes, size_t n)
+{
+	size_t sum = 0, best = 1, best_sum = packed_size(&changes[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		sum += packed_size(&changes[i]);
+		if (sum > LOG_ROW_MAX)
+			break;
+		if (disk_bytes(sum) * best_sum <= disk_bytes(best_sum) * sum) {
+			best = i + 1;
+			best_sum = sum;
+		}
+	}
+	return best;
+}
+
+static int put_row(const struct view *v, uint64_t first, const struct wire_change *c, size_t n)
+{
+	uint8_t key[8], value[CHANGE_PACKED_MAX + 4];
+	struct writer k = writer_of(key, sizeof(key)), w = writer_of(value, sizeof(value));
+
+	put_u64(&k, first);
+	for (size_t i = 0; i < n; i++) {
+		put_u32(&w, (uint32_t)(packed_size(&c[i]) - 4));
+		w.len += change_pack(&c[i], value + w.len, sizeof(value) - w.len).len;
+	}
+	return row_append(v, TABLE_LOG, writer_span(&k), writer_span(&w));
+}
+
+int log_put(const struct view *v, uint64_t first, const struct wire_change *changes, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		const size_t some = row_length(changes + i, n - i);
+		int r = put_row(v, first + i, changes + i, some);
+
+		if (r)
+			return err_up(r);
+		i += some;
+	}
+	return 0;
+}
+
+/* The next change of a row. */
+static bool log_step(struct log_at *at, struct span *ret)
+{
+	struct reader r = reader_of(at->rest);
+
+	*ret = get_span(&r, get_u32(&r));
+	at->rest = get_span(&r, r.left);
+	at->next++;
+	return !r.bad;
+}
+
+bool log_row_next(struct span *row, struct wire_change *ret)
+{
+	struct log_at at = { .rest = *row };
+	struct span packed;
+
+	if (!row->len || !log_step(&at, &packed) || !change_unpack(packed, ret))
+		return false;
+	*row = at.rest;
+	return true;
+}
+
+int log_get(const struct view *v, struct log_at *at, uint64_t n, struct wire_change *ret)
+{
+	uint8_t upto[8];
+	struct writer w = writer_of(upto, sizeof(upto));
+	struct span key, packed;
+
+	if (at->next != n || !at->rest.len) {
+		int r;
+
+		put_u64(&w, n);
+		r = from_view(v->back(v->ctx, TABLE_LOG, (struct span){ 0 }, writer_span(&w),
+			&key, &at->rest));
+		if (r)
+			return r;
+
+		struct reader k = reader_of(key);
+
+		at->next = get_u64(&k);
+		if (k.bad || at->next > n)
+			return damaged();
+	}
+	while (at->next <= n && at->rest.len)
+		if (!log_step(at, &packed))
+			return damaged();
+	if (at->next != n + 1) {
+		at->next = 0;
+		return ROW_NONE;
+	}
+	return change_unpack(packed, ret) ? 0 : damaged();
+}
+
+int log_last(const struct view *v, uint64_t *ret)
+{
+	struct log_at at = { 0 };
+	struct span key, packed;
+	int r = from_view(v->last(v->ctx, TABLE_LOG, (struct span){ 0 }, &key, &at.rest));
+	struct reader rd;
+
+	*ret = 0;
 	if (r)
-		return r;
-	return change_unpack(value, ret) ? 0 : damaged();
+		return r == ROW_NONE ? 0 : r;
+	rd = reader_of(key);
+	at.next = get_u64(&rd);
+	if (rd.bad || !at.rest.len)
+		return damaged();
+	while (at.rest.len)
+		if (!log_step(&at, &packed))
+			return damaged();
+	*ret = at.next - 1;
+	return 0;
 }
 
-static int last_number(const struct view *v, enum table t, uint64_t *ret)
+int audit_last(const struct view *v, uint64_t *ret)
 {
 	struct span key, value;
-	int r = from_view(v->last(v->ctx, t, (struct span){ 0 }, &key, &value));
+	int r = from_view(v->last(v->ctx, TABLE_AUDIT, (struct span){ 0 }, &key, &value));
 	struct reader rd;
 
 	*ret = 0;
@@ -164,16 +278,6 @@ static int last_number(const struct view *v, enum table t, uint64_t *ret)
 	rd = reader_of(key);
 	*ret = get_u64(&rd);
 	return rd.bad ? damaged() : 0;
-}
-
-int log_last(const struct view *v, uint64_t *ret)
-{
-	return last_number(v, TABLE_LOG, ret);
-}
-
-int audit_last(const struct view *v, uint64_t *ret)
-{
-	return last_number(v, TABLE_AUDIT, ret);
 }
 
 static void put_place(struct writer *w, const struct place *at)
@@ -208,33 +312,97 @@ bool index_key_read(struct span key, struct id *ret_record, struct place *ret)
 	return !r.bad && r.left == 0;
 }
 
-int index_put(const struct view *v, const struct id *record, const struct place *at,
-	const struct index_row *row)
+bool index_row_read(struct span value, uint64_t *ret_n, uint32_t *ret_count)
 {
-	uint8_t key[VIEW_KEY_MAX], value[8 + HASH_LEN];
-	struct writer w = writer_of(value, sizeof(value));
+	struct reader r = reader_of(value);
 
-	put_u64(&w, row->n);
-	put_bytes(&w, row->change.b, HASH_LEN);
-	return row_put(v, TABLE_INDEX, (struct span){ key, index_key(record, at, key) },
-		writer_span(&w));
+	*ret_n = get_u64(&r);
+	*ret_count = get_u32(&r);
+	return !r.bad && !r.left && *ret_count;
 }
 
-int index_get(const struct view *v, const struct id *record, const struct place *at,
-	struct index_row *ret)
+/* The row that a place belongs to, if it has come so far. */
+static int index_find(const struct view *v, struct span key, struct place *ret_first,
+	uint64_t *ret_n, uint32_t *ret_count)
+{
+	struct span found, value;
+	struct id record;
+	int r = from_view(v->back(v->ctx, TABLE_INDEX, (struct span){ key.at, CHAIN_PREFIX },
+		key, &found, &value));
+
+	if (r)
+		return r;
+	return index_key_read(found, &record, ret_first) &&
+			       index_row_read(value, ret_n, ret_count)
+		       ? 0
+		       : damaged();
+}
+
+int index_put(const struct view *v, const struct id *record, const struct place *at, uint64_t n,
+	uint32_t count)
+{
+	uint8_t key[VIEW_KEY_MAX], value[12];
+	struct span k = { key, index_key(record, at, key) };
+	struct writer w = writer_of(value, sizeof(value));
+	struct place first;
+	uint64_t n_first;
+	uint32_t held;
+	int r = index_find(v, k, &first, &n_first, &held);
+
+	if (r < 0)
+		return r;
+	/* Right behind what is there, here and in the log: that row goes on. */
+	if (r == 0 && first.seq + held == at->seq && n_first + held == n &&
+		held < UINT32_MAX - count) {
+		k.len = index_key(record, &first, key);
+		n = n_first;
+		count += held;
+	}
+	put_u64(&w, n);
+	put_u32(&w, count);
+	return row_put(v, TABLE_INDEX, k, writer_span(&w));
+}
+
+int index_get(
+	const struct view *v, const struct id *record, const struct place *at, uint64_t *ret)
 {
 	uint8_t key[VIEW_KEY_MAX];
-	struct span value;
-	struct reader r;
-	int e = row_get(
-		v, TABLE_INDEX, (struct span){ key, index_key(record, at, key) }, &value);
+	struct place first;
+	uint32_t count;
+	int r = index_find(
+		v, (struct span){ key, index_key(record, at, key) }, &first, ret, &count);
 
-	if (e)
-		return e;
-	r = reader_of(value);
-	ret->n = get_u64(&r);
-	get_into(&r, ret->change.b, HASH_LEN);
-	return r.bad ? damaged() : 0;
+	if (r)
+		return r;
+	*ret += at->seq - first.seq;
+	return at->seq - first.seq < count ? 0 : ROW_NONE;
+}
+
+void index_scan_init(struct index_scan *s, const struct id *record)
+{
+	*s = (struct index_scan){ 0 };
+	scan_init(&s->rows, TABLE_INDEX, SPAN_OF(*record));
+}
+
+int index_scan_next(struct index_scan *s, const struct view *v)
+{
+	struct id record;
+	int r;
+
+	if (s->left) {
+		s->left--;
+		s->at.seq++;
+		s->n++;
+		return 0;
+	}
+	r = scan_next(&s->rows, v);
+	if (r)
+		return r;
+	if (!index_key_read((struct span){ s->rows.key, s->rows.key_len }, &record, &s->at) ||
+		!index_row_read(s->rows.value, &s->n, &s->left))
+		return damaged();
+	s->left--;
+	return 0;
 }
 
 static struct span chain_key(const struct id *record, const struct id *author,

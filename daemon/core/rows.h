@@ -41,21 +41,42 @@ void scan_init(struct scan *s, enum table t, struct span prefix);
 void scan_from(struct scan *s, struct span from);
 MUST_USE int scan_next(struct scan *s, const struct view *v); /* 0, ROW_NONE */
 
-/* LOG and INDEX. A stored change borrows from the store: valid until the next write. */
-MUST_USE int log_put(const struct view *v, uint64_t n, const struct wire_change *c);
-MUST_USE int log_get(const struct view *v, uint64_t n, struct wire_change *ret);
+/* LOG: changes in the order in which they came, numbered from 1; a row holds some of them, one
+ * behind the other. A stored change borrows from the store: valid until the next write. */
+MUST_USE int log_put(
+	const struct view *v, uint64_t first, const struct wire_change *changes, size_t n);
 MUST_USE int log_last(const struct view *v, uint64_t *ret); /* 0 when empty */
-/* The same of AUDIT, which has numbers for keys too (audit.c). */
+/* AUDIT has numbers for keys, too (audit.c): the last. */
 MUST_USE int audit_last(const struct view *v, uint64_t *ret);
-bool change_unpack(struct span value, struct wire_change *ret);
-struct index_row {
-	uint64_t n;
-	struct hash change;
+/* Where the last one was read: the next of the row is found without looking. Begun zeroed, and
+ * again behind every write. */
+struct log_at {
+	uint64_t next; /* 0: nothing was read */
+	struct span rest;
 };
+MUST_USE int log_get(
+	const struct view *v, struct log_at *at, uint64_t n, struct wire_change *ret);
+/* The next change of a row's value, which is left behind it; false: none, or none that can be
+ * read. */
+bool log_row_next(struct span *row, struct wire_change *ret);
+bool change_unpack(struct span value, struct wire_change *ret);
+
+/* INDEX: a row for changes of one chain that stand one behind the other in the log. */
 MUST_USE int index_put(const struct view *v, const struct id *record, const struct place *at,
-	const struct index_row *row);
-MUST_USE int index_get(const struct view *v, const struct id *record, const struct place *at,
-	struct index_row *ret);
+	uint64_t n, uint32_t count);
+/* The number of the change at a place. */
+MUST_USE int index_get(
+	const struct view *v, const struct id *record, const struct place *at, uint64_t *ret);
+bool index_row_read(struct span value, uint64_t *ret_n, uint32_t *ret_count);
+/* All changes of a record, chain after chain; survives writes. */
+struct index_scan {
+	struct scan rows;
+	struct place at; /* of the change that was given */
+	uint64_t n;
+	uint32_t left;
+};
+void index_scan_init(struct index_scan *s, const struct id *record);
+MUST_USE int index_scan_next(struct index_scan *s, const struct view *v); /* 0, ROW_NONE */
 size_t index_key(const struct id *record, const struct place *at, uint8_t into[VIEW_KEY_MAX]);
 bool index_key_read(struct span key, struct id *ret_record, struct place *ret);
 

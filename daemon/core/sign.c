@@ -158,3 +158,10 @@ int signatures_make(struct crypto *c, const struct secret *key, const struct has
 		r = write_batch(&sig, nodes, n, i, a, &ret[i]);
 	return r ? err_odd(r) : 0;
 }
+
+int chain_id(struct crypto *c, struct span header, struct hash *ret)
+{
+	int r = crypto_hash(c, (struct span[]){ SPAN_LIT("kith/change/1\0"), header }, 2, ret);
+
+	return r ? err_odd(r) : 0;
+}

@@ -80,13 +80,13 @@ int turn_hold(struct step *s, const struct wire_change *c)
 	return 0;
 }
 
-int log_read(struct step *s, uint64_t n, struct wire_change *ret)
+int log_read(struct step *s, struct log_at *at, uint64_t n, struct wire_change *ret)
 {
 	const struct turn_changes *t = &s->node->turn;
 	const uint64_t first = s->node->log_next - t->n;
 
 	if (n < first)
-		return log_get(s->view, n, ret);
+		return log_get(s->view, at, n, ret);
 	if (n >= s->node->log_next)
 		return ROW_NONE;
 	*ret = t->held[n - first];
@@ -126,8 +126,8 @@ int turn_write(struct step *s)
 
 	for (size_t i = 0; i < t->n_heads && !r; i += BATCH_MADE)
 		r = sign_batch(s, i, t->n_heads - i < BATCH_MADE ? t->n_heads - i : BATCH_MADE);
-	for (size_t i = 0; i < t->n && !r; i++)
-		r = log_put(s->view, first + i, &t->held[i]);
+	if (!r)
+		r = log_put(s->view, first, t->held, t->n);
 	*t = (struct turn_changes){ 0 };
 	return r ? err_odd(r) : 0;
 }

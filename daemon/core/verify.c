@@ -17,6 +17,7 @@
 struct portion {
 	struct verify *v;
 	struct step s;
+	struct log_at log;
 	struct pubkey key;
 	bool has_key;
 };
@@ -66,10 +67,10 @@ static int check_signature(struct portion *p, const struct hash *id, struct span
 }
 
 /* Header, id and body of one change. *ret_good: there is a header to go on with. */
-static int check_change(struct portion *p, const struct wire_change *c, const struct hash *want,
-	struct header *h, bool *ret_good)
+static int check_change(struct portion *p, const struct wire_change *c, struct header *h,
+	struct hash *ret_id, bool *ret_good)
 {
-	struct hash id, body;
+	struct hash body;
 	int r;
 
 	*ret_good = wire_header_decode(c->header, h) == 0;
@@ -77,19 +78,16 @@ static int check_change(struct portion *p, const struct wire_change *c, const st
 		fault(p->v, "P2.2", "its header is not canonical");
 		return 0;
 	}
-	r = crypto_hash(
-		p->s.crypto, (struct span[]){ SPAN_LIT("kith/change/1\0"), c->header }, 2, &id);
+	r = chain_id(p->s.crypto, c->header, ret_id);
 	if (!r)
 		r = crypto_hash(p->s.crypto, &c->body, 1, &body);
 	if (r)
 		return err_odd(r);
-	if (!hash_equal(&id, want))
-		fault(p->v, "P2.3", "it is not the change that the index names");
 	if (!id_equal(&h->record, &p->v->record) || !place_equal(&h->at, &p->v->at))
 		fault(p->v, "P2.1", "it stands at another place than it says");
 	if (!hash_equal(&body, &h->body_hash))
 		fault(p->v, "P2.5", "its body is not the one that was signed");
-	return check_signature(p, &id, c->signature);
+	return check_signature(p, ret_id, c->signature);
 }
 
 static bool same(struct span a, struct span b)
@@ -132,31 +130,32 @@ static int check_control(struct portion *p, const struct wire_change *c, const s
 static int check_next(struct portion *p)
 {
 	struct verify *v = p->v;
-	struct index_row index;
 	struct wire_change c;
 	struct header h;
+	struct hash id;
 	bool good, lost = v->lost;
-	int r = index_get(p->s.view, &v->record, &v->at, &index);
+	uint64_t n;
+	int r = index_get(p->s.view, &v->record, &v->at, &n);
 
 	v->lost = true; /* until there is an id to which the next one can link */
 	if (row_fault(v, r, "it is missing"))
 		return 0;
 	if (!r)
-		r = log_get(p->s.view, index.n, &c);
+		r = log_get(p->s.view, &p->log, n, &c);
 	if (row_fault(v, r, "the log has nothing at the number that the index gives"))
 		return 0;
 	if (!r)
-		r = check_change(p, &c, &index.change, &h, &good);
+		r = check_change(p, &c, &h, &id, &good);
 	if (r || !good)
 		return r ? err_up(r) : 0;
 	if (!lost && !hash_equal(&h.prev, &v->prev))
 		fault(v, "P2.4", "it does not name the change before it");
 	v->lost = false;
-	v->prev = index.change;
+	v->prev = id;
 	v->uncovered = c.signature.len ? 0 : v->uncovered + 1;
 	if (v->uncovered == UNSIGNED_MAX + 1)
 		fault(v, "P3.3", "too many changes in a row have no signature");
-	return h.flags & FLAG_CONTROL ? check_control(p, &c, &index.change) : 0;
+	return h.flags & FLAG_CONTROL ? check_control(p, &c, &id) : 0;
 }
 
 static void end_chain(struct verify *v, const struct chain_row *row)
@@ -245,10 +244,11 @@ static int check_beside(struct portion *p)
 {
 	struct verify *v = p->v;
 	struct wire_change c;
-	struct index_row index;
 	struct header h;
+	struct hash id;
 	struct span value;
 	struct ref ref;
+	uint64_t n;
 	bool good;
 	int r = next_row(p, TABLE_CONTROL, &value);
 
@@ -265,7 +265,7 @@ static int check_beside(struct portion *p)
 		return 0;
 	}
 	v->at = ref.at;
-	r = index_get(p->s.view, &v->record, &v->at, &index);
+	r = index_get(p->s.view, &v->record, &v->at, &n);
 	if (r == 0 || r == -EUCLEAN) { /* seen with its chain */
 		err_forget();
 		return 0;
@@ -274,7 +274,9 @@ static int check_beside(struct portion *p)
 		return err_up(r);
 	r = find_key(p);
 	if (!r)
-		r = check_change(p, &c, &ref.change, &h, &good);
+		r = check_change(p, &c, &h, &id, &good);
+	if (!r && good && !hash_equal(&id, &ref.change))
+		fault(v, "P2.3", "it is not the change that its row names");
 	if (!r && !c.signature.len)
 		fault(v, "P3.3", "a control change is not signed itself");
 	v->changes++;

@@ -141,7 +141,7 @@ int host_count(struct host *h)
 		s.used_bytes > s.keys_used_bytes ? s.used_bytes : s.keys_used_bytes;
 	h->figures.store_map_bytes = s.map_size;
 	h->figures.disk_free_bytes = s.disk_free_bytes;
-	h->figures.changes = s.rows[TABLE_LOG];
+	h->figures.changes = h->node ? node_changes(h->node) : 0;
 	h->figures.store_format = STORE_FORMAT;
 	h->peers = s.rows[TABLE_PEER];
 	h->records = s.rows[TABLE_RECORD];

@@ -180,6 +180,32 @@ static int last(
 	return found(x, t, prefix, k, v, ret_key, ret);
 }
 
+static int back(void *ctx, enum table t, struct span prefix, struct span upto,
+	struct span *ret_key, struct span *ret)
+{
+	struct txn *x = ctx;
+	MDB_val k = val_of(upto), v;
+	MDB_cursor *cursor;
+	int r, rc;
+
+	if (prefix.len > VIEW_KEY_MAX || !upto.len || upto.len > VIEW_KEY_MAX)
+		return err_new(-EINVAL);
+
+	r = cursor_of(x, t, &cursor);
+	if (r)
+		return r;
+	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+	if (rc == 0 && before(upto, span_of(k)))
+		rc = mdb_cursor_get(cursor, &k, &v, MDB_PREV);
+	else if (rc == MDB_NOTFOUND)
+		rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+	if (rc == MDB_NOTFOUND)
+		return VIEW_NONE;
+	if (rc)
+		return err_new(env_fatal(rc));
+	return found(x, t, prefix, k, v, ret_key, ret);
+}
+
 /* A write did not work. When the cause is room or the disk, the turn is over but kith is not:
  * commit says which it was. */
 static int spoil(struct txn *x, enum env_id e, int rc)
@@ -271,6 +297,7 @@ void view_of_txn(struct txn *x, struct view *ret)
 		.get = get,
 		.seek = seek,
 		.last = last,
+		.back = back,
 		.put = put,
 		.append = append,
 		.del = del,

@@ -182,6 +182,8 @@ MUST_USE int node_end(
 
 /* When to call EVENT_TICK next, on the monotonic clock; MSEC_NEVER is possible. */
 msec node_due(const struct node *n);
+/* How many changes it holds. */
+uint64_t node_changes(const struct node *n);
 
 /* Signatures of changes: of one change (P3.1), or of a batch and a place in it (P3.6). The one
  * function that verifies either, with the key of the author's incarnation: 0, CRYPTO_E_BAD.

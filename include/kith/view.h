@@ -19,8 +19,8 @@
 /*      id        name        sealed     what it holds (daemon/core/rows.h: exact keys) */
 #define TABLES(T)                                                                              \
 	T(META,     "meta",     false)  /* region, incarnation, cursors of our own, counters */\
-	T(LOG,      "log",      false)  /* n -> change: append-only */                         \
-	T(INDEX,    "index",    false)  /* record author incarnation seq -> n, change id */    \
+	T(LOG,      "log",      false)  /* n -> changes from the n-th on: append-only */       \
+	T(INDEX,    "index",    false)  /* record author incarnation seq -> n, and how many so */\
 	T(CHAIN,    "chain",    false)  /* record author incarnation -> head seq, head id, state */\
 	T(CONTROL,  "control",  false)  /* record author incarnation seq -> control change */  \
 	T(RECORD,   "record",   false)  /* record -> what we are to it */                      \
@@ -71,6 +71,9 @@ struct view {
 	/* The last row whose key starts with .prefix. */
 	MUST_USE int (*last)(void *ctx, enum table t, struct span prefix, struct span *ret_key,
 		struct span *ret);
+	/* The last row whose key starts with .prefix and is <= .upto. */
+	MUST_USE int (*back)(void *ctx, enum table t, struct span prefix, struct span upto,
+		struct span *ret_key, struct span *ret);
 	MUST_USE int (*put)(void *ctx, enum table t, struct span key, struct span value);
 	/* As put, for a key greater than all others in the table. */
 	MUST_USE int (*append)(void *ctx, enum table t, struct span key, struct span value);

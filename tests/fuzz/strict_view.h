@@ -106,6 +106,19 @@ static inline int strict_last(
 	return r;
 }
 
+static inline int strict_back(void *ctx, enum table t, struct span prefix, struct span upto,
+	struct span *ret_key, struct span *ret)
+{
+	struct strict *s = ctx;
+	const int r = s->under->back(s->under->ctx, t, prefix, upto, ret_key, ret);
+
+	if (r == 0) {
+		strict_copy(s, false, ret_key);
+		strict_copy(s, strict_sealed(t), ret);
+	}
+	return r;
+}
+
 /* What it is given may stand in what it lets go: freed behind the write. */
 static inline int strict_put(void *ctx, enum table t, struct span key, struct span value)
 {
@@ -146,6 +159,7 @@ static inline struct view strict_view(struct strict *s, const struct view *under
 		.seek = strict_seek,
 		.last = strict_last,
 		.put = strict_put,
+		.back = strict_back,
 		.append = strict_append,
 		.del = strict_del };
 }

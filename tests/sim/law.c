@@ -109,32 +109,34 @@ static const char *row_wrong(
 	struct region *r, uint64_t n, struct header *ret, bool *ret_signed, bool *ret_last)
 {
 	struct world *w = r->world;
-	struct index_row index, before;
-	struct wire_change c;
+	struct log_at at = { 0 }, at_before = { 0 };
+	struct wire_change c, other;
 	struct place place;
-	struct hash id;
+	struct hash id, before;
+	uint64_t index;
 	const char *wrong;
 
 	*ret = (struct header){ 0 };
-	if (log_get(&r->view, n, &c))
+	if (log_get(&r->view, &at, n, &c))
 		return "it cannot be read";
 	wrong = change_wrong(w, &c, NULL, ret, &id);
 	if (wrong)
 		return wrong;
 	*ret_signed = c.signature.len > 0;
-	if (index_get(&r->view, &ret->record, &ret->at, &index) || index.n != n)
+	if (index_get(&r->view, &ret->record, &ret->at, &index) || index != n)
 		return "its place is another's";
-	if (!hash_equal(&index.change, &id))
-		return "the index gives it another id";
 	place = ret->at;
 	place.seq++;
-	*ret_last = index_get(&r->view, &ret->record, &place, &before) != 0;
+	*ret_last = index_get(&r->view, &ret->record, &place, &index) != 0;
 	if (ret->at.seq == 1)
 		return hash_is_zero(&ret->prev) ? NULL : "it is the first and names one before";
 	place.seq = ret->at.seq - 1;
-	if (index_get(&r->view, &ret->record, &place, &before))
+	if (index_get(&r->view, &ret->record, &place, &index) ||
+		log_get(&r->view, &at_before, index, &other))
 		return "the one before it is not there";
-	if (!hash_equal(&before.change, &ret->prev))
+	must(crypto_hash(w->judge, (struct span[]){ SPAN_LIT("kith/change/1\0"), other.header },
+		2, &before));
+	if (!hash_equal(&before, &ret->prev))
 		return "it names another before it";
 	return NULL;
 }
@@ -181,12 +183,20 @@ static void check_stored(struct region *r)
 	while (scan_next(&scan, &r->view) == 0) {
 		struct reader rd = reader_of((struct span){ scan.key, scan.key_len });
 
-		check_row(r, get_u64(&rd));
-		rows++;
+		struct span row = scan.value;
+		struct wire_change c;
+
+		for (uint64_t n = get_u64(&rd); log_row_next(&row, &c); n++, rows++)
+			check_row(r, n);
 	}
 	scan_init(&scan, TABLE_INDEX, (struct span){ 0 });
-	while (scan_next(&scan, &r->view) == 0)
-		places++;
+	while (scan_next(&scan, &r->view) == 0) {
+		uint64_t n;
+		uint32_t count;
+
+		must(index_row_read(scan.value, &n, &count) ? 0 : -EUCLEAN);
+		places += count;
+	}
 	if (rows != places)
 		law_broken(r->world, LAW_VERIFY, "%s has %llu changes in %llu places", r->name,
 			(unsigned long long)rows, (unsigned long long)places);
@@ -337,10 +347,15 @@ void law_written(struct region *r, enum table t, struct span key, struct span va
 	struct id id;
 
 	if (t == TABLE_LOG) {
-		if (r->wrote.n_log < COUNT(r->wrote.log))
-			r->wrote.log[r->wrote.n_log++] = get_u64(&rd);
-		else
-			r->wrote.many = true;
+		struct span row = value;
+		struct wire_change c;
+
+		for (uint64_t n = get_u64(&rd); log_row_next(&row, &c); n++) {
+			if (r->wrote.n_log < COUNT(r->wrote.log))
+				r->wrote.log[r->wrote.n_log++] = n;
+			else
+				r->wrote.many = true;
+		}
 	} else if (t == TABLE_CONTROL) {
 		get_into(&rd, id.b, ID_LEN);
 		record = record_of(w, &id);

@@ -60,15 +60,42 @@ static uint64_t newest(struct region *r, bool control)
 	scan_init(&scan, TABLE_LOG, (struct span){ 0 });
 	while (scan_next(&scan, &r->view) == 0) {
 		struct reader rd = reader_of((struct span){ scan.key, scan.key_len });
+		struct span row = scan.value;
 		struct wire_change c;
 		struct header h;
 
-		if (change_unpack(scan.value, &c) && !wire_header_decode(c.header, &h) &&
-			!(h.flags & FLAG_CONTROL) == !control)
-			n = get_u64(&rd);
+		for (uint64_t k = get_u64(&rd); log_row_next(&row, &c); k++)
+			if (!wire_header_decode(c.header, &h) &&
+				!(h.flags & FLAG_CONTROL) == !control)
+				n = k;
 	}
 	must(n ? 0 : -ENOENT);
 	return n;
+}
+
+/* The row of LOG that holds a change, and where in it the change ends. */
+static struct span row_of(struct region *r, uint64_t n, struct span *ret_key)
+{
+	uint8_t upto[8];
+	struct writer w = writer_of(upto, sizeof(upto));
+	struct span value;
+
+	put_u64(&w, n);
+	must(r->view.back(
+		r->view.ctx, TABLE_LOG, (struct span){ 0 }, writer_span(&w), ret_key, &value));
+	return value;
+}
+
+static size_t end_of(struct region *r, uint64_t n)
+{
+	struct span key, row = row_of(r, n, &key);
+	struct reader rd = reader_of(key);
+	const size_t whole = row.len;
+	struct wire_change c;
+
+	for (uint64_t k = get_u64(&rd); k <= n; k++)
+		must(log_row_next(&row, &c) ? 0 : -EUCLEAN);
+	return whole - row.len;
 }
 
 /* Law 1: one stored body reads back changed in one region. */
@@ -78,6 +105,7 @@ static void spoil_body(struct world *w)
 
 	begin(r);
 	r->spoiled = newest(r, false);
+	r->spoiled_at = end_of(r, r->spoiled) - 1;
 	store_turn_abort(r->store);
 }
 
@@ -91,9 +119,10 @@ struct forged {
 
 static void copy(struct region *r, uint64_t n, struct forged *f)
 {
+	struct log_at at = { 0 };
 	struct wire_change c;
 
-	must(log_get(&r->view, n, &c));
+	must(log_get(&r->view, &at, n, &c));
 	must(c.body.len <= sizeof(f->body) && c.signature.len == SIG_LEN ? 0 : -ERANGE);
 	memcpy(f->header, c.header.at, c.header.len);
 	memcpy(f->signature, c.signature.at, SIG_LEN);
@@ -114,16 +143,21 @@ static void forge_signature(struct world *w)
 {
 	struct region *r = &w->regions[SOUTH];
 	struct forged f;
-	struct index_row row;
+	struct log_at log = { 0 };
+	struct wire_change before;
 	struct place at;
 	struct sig sig;
-	uint64_t last;
+	uint64_t last, row;
 
 	begin(r);
 	must(log_last(&r->view, &last));
 	copy(r, newest(r, true), &f);
-	for (at = f.h.at; index_get(&r->view, &f.h.record, &at, &row) == 0; at.seq++)
-		f.h.prev = row.change;
+	for (at = f.h.at; index_get(&r->view, &f.h.record, &at, &row) == 0; at.seq++) {
+		must(log_get(&r->view, &log, row, &before));
+		must(crypto_hash(w->judge,
+			(struct span[]){ SPAN_LIT("kith/change/1\0"), before.header }, 2,
+			&f.h.prev));
+	}
 	f.h.at = at;
 	f.change.header.len = wire_header_encode(&f.h, f.header);
 	identify(w, &f);
@@ -132,8 +166,8 @@ static void forge_signature(struct world *w)
 	if (id_equal(&f.h.at.author, &r->id))
 		sig.b[0] ^= 1;
 	memcpy(f.signature, sig.b, SIG_LEN);
-	must(log_put(&r->view, last + 1, &f.change));
-	must(index_put(&r->view, &f.h.record, &at, &(struct index_row){ last + 1, f.id }));
+	must(log_put(&r->view, last + 1, &f.change, 1));
+	must(index_put(&r->view, &f.h.record, &at, last + 1, 1));
 	commit(r);
 	law_everywhere(w);
 }
@@ -173,21 +207,20 @@ static void leave_unsigned(struct world *w)
 static void exchange_body(struct world *w)
 {
 	struct region *r = &w->regions[SOUTH];
-	uint8_t key[8];
-	struct writer k = writer_of(key, sizeof(key));
-	uint8_t *bytes;
-	struct span value;
+	uint8_t *bytes, own[8];
+	struct span value, key;
 	uint64_t n;
 
 	begin(r);
 	n = newest(r, false);
-	put_u64(&k, n);
-	must(row_get(&r->view, TABLE_LOG, writer_span(&k), &value));
+	value = row_of(r, n, &key);
+	must(key.len == sizeof(own) ? 0 : -EUCLEAN);
+	memcpy(own, key.at, sizeof(own));
 	bytes = malloc(value.len);
 	must(bytes ? 0 : -ENOMEM);
 	memcpy(bytes, value.at, value.len);
-	bytes[value.len - 1] ^= 1;
-	must(row_put(&r->view, TABLE_LOG, writer_span(&k), (struct span){ bytes, value.len }));
+	bytes[end_of(r, n) - 1] ^= 1;
+	must(row_put(&r->view, TABLE_LOG, SPAN_OF(own), (struct span){ bytes, value.len }));
 	free(bytes);
 	commit(r);
 	law_everywhere(w);
@@ -268,7 +301,7 @@ static void tell_who_left(struct world *w)
 	must(w->broken || record->standing[SOUTH].members & 1u << EAST ? -EINVAL : 0);
 	begin(south);
 	entry.at = (struct place){ south->id, south->incarnation, 1 };
-	for (struct index_row at; index_get(&south->view, &record->id, &entry.at, &at) == 0;)
+	for (uint64_t at; index_get(&south->view, &record->id, &entry.at, &at) == 0;)
 		entry.at.seq++;
 	entry.at.seq--;
 	must(peer_row_get(&south->view, &east->id, &row));

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "daemon/core/rows.h"
+#include <errno.h>
+
 #include "tests/sim/sim.h"
 
 /* A turn that did not fit is spoilt: everything in it is answered so. */
@@ -22,15 +24,25 @@ static bool fits(struct region *r, size_t len)
 
 static int port_get(void *ctx, enum table t, struct span key, struct span *ret)
 {
-	static uint8_t changed[1 << 17];
 	struct region *r = ctx;
-	int rc = r->spoilt ? VIEW_FULL : r->view.get(r->view.ctx, t, key, ret);
-	struct reader rd = reader_of(key);
+
+	return r->spoilt ? VIEW_FULL : r->view.get(r->view.ctx, t, key, ret);
+}
+
+static int port_back(void *ctx, enum table t, struct span prefix, struct span upto,
+	struct span *ret_key, struct span *ret)
+{
+	static uint8_t changed[1 << 18];
+	struct region *r = ctx;
+	int rc = r->spoilt ? VIEW_FULL
+			   : r->view.back(r->view.ctx, t, prefix, upto, ret_key, ret);
+	struct reader rd = reader_of(upto);
 
 	if (rc || t != TABLE_LOG || !r->spoiled || get_u64(&rd) != r->spoiled)
 		return rc;
+	must(ret->len <= sizeof(changed) && r->spoiled_at < ret->len ? 0 : -ERANGE);
 	memcpy(changed, ret->at, ret->len);
-	changed[ret->len - 1] ^= 1;
+	changed[r->spoiled_at] ^= 1;
 	ret->at = changed;
 	return 0;
 }
@@ -91,6 +103,7 @@ struct view port_view(struct region *r)
 		.seek = port_seek,
 		.last = port_last,
 		.put = port_put,
+		.back = port_back,
 		.append = port_append,
 		.del = port_del };
 }

@@ -105,8 +105,9 @@ struct region {
 	uint64_t next_link; /* even: accepted links */
 	unsigned admits;    /* bit per region that its kith-link lets in */
 	enum crash { CRASH_NOT, CRASH_BEFORE_COMMIT, CRASH_AFTER_COMMIT } crash; /* next turn */
-	bool garble;      /* the next frame for it comes with a byte changed */
-	uint64_t spoiled; /* mutant: the LOG row that reads back changed */
+	bool garble;       /* the next frame for it comes with a byte changed */
+	uint64_t spoiled;  /* mutant: the change of LOG that reads back changed */
+	size_t spoiled_at; /* at that byte of its row */
 	uint8_t *last_frame;
 	size_t last_frame_len;
 	struct link *last_link;

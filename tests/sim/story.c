@@ -192,12 +192,12 @@ static void do_wait(struct story *s)
 
 static uint64_t held_by(struct region *r, const struct record *record)
 {
-	struct scan scan;
+	struct index_scan scan;
 	uint64_t n = 0;
 
 	must(store_turn_begin(r->store, &r->view));
-	scan_init(&scan, TABLE_INDEX, SPAN_OF(record->id));
-	while (scan_next(&scan, &r->view) == 0)
+	index_scan_init(&scan, &record->id);
+	while (index_scan_next(&scan, &r->view) == 0)
 		n++;
 	store_turn_abort(r->store);
 	return n;

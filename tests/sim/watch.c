@@ -110,10 +110,12 @@ static void check_parted(const struct leaving *v, const struct header *h)
 static void check_change(struct leaving *v, const struct wire_change *c, bool by_path)
 {
 	const struct view *view = &v->from->view;
-	struct index_row row;
+	struct log_at at = { 0 };
+	struct wire_change other;
 	struct header h;
 	struct hash id, held;
 	bool stored = false;
+	uint64_t n;
 
 	if (wire_header_decode(c->header, &h)) {
 		check_sent(v, false, "a header");
@@ -125,8 +127,10 @@ static void check_change(struct leaving *v, const struct wire_change *c, bool by
 		stored = control_has(view, &h.record, &h.at, &held) == 0 &&
 			 hash_equal(&held, &id);
 	else
-		stored = index_get(view, &h.record, &h.at, &row) == 0 &&
-			 hash_equal(&row.change, &id);
+		stored = index_get(view, &h.record, &h.at, &n) == 0 &&
+			 log_get(view, &at, n, &other) == 0 &&
+			 other.header.len == c->header.len &&
+			 memcmp(other.header.at, c->header.at, c->header.len) == 0;
 	check_sent(v, stored, by_path ? "a control change" : "a change");
 	if (by_path || h.flags & FLAG_CONTROL)
 		v->allowed++;
@@ -365,12 +369,14 @@ static uint64_t count_log(struct region *r, const struct region *author)
 
 	scan_init(&scan, TABLE_LOG, (struct span){ 0 });
 	while (scan_next(&scan, &r->view) == 0) {
+		struct span row = scan.value;
 		struct wire_change c;
 		struct header h;
 
-		if (change_unpack(scan.value, &c) && !wire_header_decode(c.header, &h) &&
-			id_equal(&h.at.author, &author->id))
-			bytes += wire_change_size(&c);
+		while (log_row_next(&row, &c))
+			if (!wire_header_decode(c.header, &h) &&
+				id_equal(&h.at.author, &author->id))
+				bytes += wire_change_size(&c);
 	}
 	return bytes;
 }
@@ -442,7 +448,7 @@ static bool has_entry(struct region *r, const struct region *f, const struct fee
 {
 	const struct record *record = record_of(r->world, &row->record);
 	const unsigned both = 1u << r->index | 1u << f->index;
-	struct index_row at;
+	uint64_t at;
 	struct record_row held;
 	struct want_row want;
 

@@ -24,14 +24,15 @@ static int clone_writes(struct step *s, void *ctx)
 	const struct node *n = s->node;
 	struct header h;
 	struct chain_row row;
-	struct index_row index;
+	struct log_at log = { 0 };
+	uint64_t number;
 	struct wire_change c;
 	struct place at = { n->region, n->incarnation, 0 };
 
 	assert_int_equal(chain_get(s->view, &t->record, &at.author, &at.incarnation, &row), 0);
 	at.seq = row.seq;
-	assert_int_equal(index_get(s->view, &t->record, &at, &index), 0);
-	assert_int_equal(log_get(s->view, index.n, &c), 0);
+	assert_int_equal(index_get(s->view, &t->record, &at, &number), 0);
+	assert_int_equal(log_get(s->view, &log, number, &c), 0);
 	assert_int_equal(wire_header_decode(c.header, &h), 0);
 	memset(t->body, 7, sizeof(t->body));
 	assert_int_equal(

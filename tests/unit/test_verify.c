@@ -110,26 +110,54 @@ static struct span key_at(const struct stored *t, uint64_t seq)
 	return (struct span){ key, index_key(&t->record, &at, key) };
 }
 
-static struct span log_key(const struct stored *t, uint64_t seq)
+/* Where a change stands in its row of the log: from .ret_from on, .ret_len bytes. */
+static struct span log_key(
+	const struct stored *t, uint64_t seq, size_t *ret_from, size_t *ret_len)
 {
 	static uint8_t key[8];
 	struct place at = t->at;
-	struct index_row row;
+	struct span found, row;
+	struct wire_change c;
+	struct reader rd;
+	uint64_t n;
 	struct writer w = writer_of(key, sizeof(key));
 
 	at.seq = seq;
-	assert_int_equal(index_get(&t->view, &t->record, &at, &row), 0);
-	put_u64(&w, row.n);
-	return writer_span(&w);
+	assert_int_equal(index_get(&t->view, &t->record, &at, &n), 0);
+	put_u64(&w, n);
+	assert_int_equal(t->view.back(t->view.ctx, TABLE_LOG, (struct span){ 0 },
+				 writer_span(&w), &found, &row),
+		0);
+	rd = reader_of(found);
+	const size_t whole = row.len;
+
+	for (uint64_t k = get_u64(&rd); k <= n; k++) {
+		*ret_from = whole - row.len + 4; /* behind its length */
+		assert_true(log_row_next(&row, &c));
+	}
+	*ret_len = whole - row.len - *ret_from;
+	memcpy(key, found.at, sizeof(key));
+	return (struct span){ key, sizeof(key) };
 }
 
-/* Where a change's signature begins in its row of the log. */
+/* A byte of a change in the log, from its beginning or (< 0) its end, another one. */
+static void flip_log(struct stored *t, uint64_t seq, long at)
+{
+	size_t from, len;
+	const struct span key = log_key(t, seq, &from, &len);
+
+	flip(t, TABLE_LOG, key, (long)from + (at < 0 ? (long)len + at : at));
+}
+
+/* Where a change's signature begins. */
 static long signature_at(const struct stored *t, uint64_t seq)
 {
 	struct span value;
+	size_t from, len;
+	const struct span key = log_key(t, seq, &from, &len);
 
-	assert_int_equal(row_get(&t->view, TABLE_LOG, log_key(t, seq), &value), 0);
-	return 2 + (value.at[0] << 8 | value.at[1]) + 2;
+	assert_int_equal(row_get(&t->view, TABLE_LOG, key, &value), 0);
+	return 2 + (value.at[from] << 8 | value.at[from + 1]) + 2;
 }
 
 static void sound_record_is_found_sound(void **state)
@@ -148,18 +176,17 @@ static void body_that_is_not_its_hash_breaks_p2_5(void **state)
 {
 	struct stored *t = *state;
 
-	flip(t, TABLE_LOG, log_key(t, 3), -1);
+	flip_log(t, 3, -1);
 	assert_found(t, "P2.5", 1);
 	assert_int_equal(t->found.first[0].at.seq, 3);
 }
 
-static void change_that_the_index_does_not_name_breaks_p2_3(void **state)
+static void change_that_is_another_than_was_signed_breaks_p3_1_and_its_link(void **state)
 {
 	struct stored *t = *state;
 
-	flip(t, TABLE_INDEX, key_at(t, 3), -1);
-	/* and with it the link of the change behind it */
-	assert_found(t, "P2.3", 2);
+	flip_log(t, 3, signature_at(t, 3) - 12); /* the end of its content root */
+	assert_found(t, "P3.1", 2);
 	assert_string_equal(t->found.first[1].rule, "P2.4");
 	assert_int_equal(t->found.first[1].at.seq, 4);
 }
@@ -168,21 +195,21 @@ static void header_that_is_not_canonical_breaks_p2_2(void **state)
 {
 	struct stored *t = *state;
 
-	flip(t, TABLE_LOG, log_key(t, 3), 2);
+	flip_log(t, 3, 2);
 	assert_found(t, "P2.2", 1);
 }
 
+/* From the third on, the index gives the numbers that are one less. */
 static void change_at_another_place_than_it_says_breaks_p2_1(void **state)
 {
 	struct stored *t = *state;
-	struct span value;
-	uint8_t copy[64];
+	struct place at = t->at;
+	uint64_t n;
 
-	assert_int_equal(row_get(&t->view, TABLE_INDEX, key_at(t, 2), &value), 0);
-	memcpy(copy, value.at, value.len);
-	assert_int_equal(
-		row_put(&t->view, TABLE_INDEX, key_at(t, 3), (struct span){ copy, value.len }),
-		0);
+	at.seq = 2;
+	assert_int_equal(index_get(&t->view, &t->record, &at, &n), 0);
+	at.seq = 3;
+	assert_int_equal(index_put(&t->view, &t->record, &at, n, 2), 0);
 	verify_all(t, 10);
 	assert_string_equal(t->found.first[0].rule, "P2.1");
 }
@@ -190,8 +217,19 @@ static void change_at_another_place_than_it_says_breaks_p2_1(void **state)
 static void missing_change_is_said_once(void **state)
 {
 	struct stored *t = *state;
+	struct place at = t->at;
+	struct span key = key_at(t, 1);
+	uint64_t first, third;
 
-	assert_int_equal(row_del(&t->view, TABLE_INDEX, key_at(t, 3)), 0);
+	at.seq = 1;
+	assert_int_equal(index_get(&t->view, &t->record, &at, &first), 0);
+	at.seq = 3;
+	assert_int_equal(index_get(&t->view, &t->record, &at, &third), 0);
+	assert_int_equal(row_del(&t->view, TABLE_INDEX, key), 0);
+	at.seq = 1;
+	assert_int_equal(index_put(&t->view, &t->record, &at, first, 2), 0);
+	at.seq = 4;
+	assert_int_equal(index_put(&t->view, &t->record, &at, third + 1, 1), 0);
 	assert_found(t, "P2.6", 1);
 }
 
@@ -199,24 +237,32 @@ static void wrong_signature_breaks_p3_1(void **state)
 {
 	struct stored *t = *state;
 
-	flip(t, TABLE_LOG, log_key(t, 3), signature_at(t, 3) + 5);
+	flip_log(t, 3, signature_at(t, 3) + 5);
 	assert_found(t, "P3.1", 1);
 }
 
 static void end_that_no_signature_covers_breaks_p3_1(void **state)
 {
 	struct stored *t = *state;
-	struct span value;
-	uint8_t copy[4096];
-	const long sig = signature_at(t, 4);
+	struct log_at log = { 0 };
+	struct place at = t->at;
+	struct wire_change c;
+	uint64_t n;
 
-	assert_int_equal(row_get(&t->view, TABLE_LOG, log_key(t, 4), &value), 0);
-	memcpy(copy, value.at, value.len);
-	copy[sig - 1] = 0;
-	memmove(copy + sig, copy + sig + SIG_LEN, value.len - (size_t)sig - SIG_LEN);
-	assert_int_equal(row_put(&t->view, TABLE_LOG, log_key(t, 4),
-				 (struct span){ copy, value.len - SIG_LEN }),
-		0);
+	/* The last again, without its signature, where the index now says that it is. */
+	at.seq = 4;
+	assert_int_equal(index_get(&t->view, &t->record, &at, &n), 0);
+	assert_int_equal(log_get(&t->view, &log, n, &c), 0);
+	uint8_t header[HEADER_MAX], body[4096];
+
+	assert_true(c.body.len <= sizeof(body));
+	memcpy(header, c.header.at, c.header.len);
+	memcpy(body, c.body.at, c.body.len);
+	c = (struct wire_change){ .header = { header, c.header.len },
+		.body = { body, c.body.len } };
+	assert_int_equal(log_last(&t->view, &n), 0);
+	assert_int_equal(log_put(&t->view, n + 1, &c, 1), 0);
+	assert_int_equal(index_put(&t->view, &t->record, &at, n + 1, 1), 0);
 	assert_found(t, "P3.1", 1);
 }
 
@@ -256,7 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(sound_record_is_found_sound),
 		TEST(body_that_is_not_its_hash_breaks_p2_5),
-		TEST(change_that_the_index_does_not_name_breaks_p2_3),
+		TEST(change_that_is_another_than_was_signed_breaks_p3_1_and_its_link),
 		TEST(header_that_is_not_canonical_breaks_p2_2),
 		TEST(change_at_another_place_than_it_says_breaks_p2_1),
 		TEST(missing_change_is_said_once),
