@@ -27,7 +27,6 @@ from zmq.utils.monitor import recv_monitor_message
 
 import kithformat as kf
 import kithmake
-import region as kith
 from kithformat import change_pb, peer_pb
 
 WAIT = 20
@@ -82,10 +81,10 @@ class Hostile(kithmake.Region):
             f.write('-----BEGIN KITH REGION CARD-----\n')
             f.writelines(text[i:i + 64] + '\n' for i in range(0, len(text), 64))
             f.write('-----END KITH REGION CARD-----\n')
+        at = len(victim.link.lines)
         victim.ctl('peer', 'add', path, '--yes')
         # Until kith-link has heard of it, it is a stranger there.
-        knows = f'knows {len(victim.peers())} region'
-        kith.wait_for(lambda: any(knows in x for x in victim.link.lines), 10, knows)
+        victim.link.wait_line(f'knows {len(victim.peers())} region', after=at)
         return self
 
     def link(self, victim, **keys):

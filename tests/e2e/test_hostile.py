@@ -87,6 +87,9 @@ class Hostiles(unittest.TestCase):
         except Exception:
             print(self.north.logs(40), file=sys.stderr)
             raise
+        # A region has at most 64 peers.
+        for name in [n for n in self.north.peers() if n.startswith('evil-')]:
+            self.north.ctl('peer', 'remove', name, '--yes')
 
     def evil(self, *words, listen=None):
         """A culprit with a name of its own, known to north-west."""
