@@ -24,7 +24,7 @@
 /* What goes on all day takes seconds; a record of a child minutes. */
 #define BEHIND_NOTICED (15 * MINUTE)
 #define BEHIND_ALARM   DAY
-/* Nobody who was asked should wait longer than this over a weekend. */
+/* Links take a while to come up; more than that is the clock. */
 #define SKEW_NOTICED (10 * SECOND)
 #define DISK_LOW     (UINT64_C(1) << 30)
 
@@ -219,6 +219,22 @@ static void judge_moves(struct judging *j)
 		if (!oldest || json_number(m, "since_ms") < json_number(oldest, "since_ms"))
 			oldest = m;
 	}
+	/* Who may not look at moves is told how many. */
+	if (json_array_size(moves) == 0 && of(j, "moves_warning") + of(j, "moves_alarm") > 0)
+		find(j, (struct finding){ of(j, "moves_alarm") ? GRAVE_ALARM : GRAVE_ATTENTION,
+				"moves-late", NULL, j->now - of(j, "move_oldest_ms"),
+				arena_text(j->a,
+					"%" PRIu64 " moves wait longer than is allowed",
+					of(j, "moves_warning") + of(j, "moves_alarm")),
+				"ask somebody of kith-operator or kith-app: kithctl move "
+				"list" });
+	if (of(j, "requests_in") > 0)
+		find(j, (struct finding){ GRAVE_NOTE, "requests", NULL, 0,
+				arena_text(j->a,
+					"requests of other regions that wait for our people: "
+					"%" PRIu64,
+					of(j, "requests_in")),
+				"kithctl move requests" });
 	if (late > 0)
 		find(j, (struct finding){ alarm ? GRAVE_ALARM : GRAVE_ATTENTION, "moves-late",
 				NULL, json_number(oldest, "since_ms"),

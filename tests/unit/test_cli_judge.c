@@ -215,6 +215,28 @@ static void a_move_that_is_late_is_said_and_is_an_alarm_when_one_is_far_too_late
 	assert_int_equal(only()->grave, GRAVE_ALARM);
 }
 
+static void who_may_not_look_at_moves_is_told_how_many_are_late(void **state)
+{
+	(void)state;
+	set(status(), "moves_warning", 2);
+	set(status(), "move_oldest_ms", 5 * DAY);
+	assert_string_equal(only()->name, "moves-late");
+	assert_int_equal(only()->grave, GRAVE_ATTENTION);
+	assert_int_equal(only()->since_ms, NOW - 5 * DAY);
+	set(status(), "moves_alarm", 1);
+	assert_int_equal(only()->grave, GRAVE_ALARM);
+	assert_non_null(strstr(only()->text, "3 moves wait"));
+}
+
+static void requests_of_others_are_a_note(void **state)
+{
+	(void)state;
+	set(status(), "requests_in", 1);
+	assert_string_equal(only()->name, "requests");
+	assert_int_equal(judged.worst, GRAVE_NOTE);
+	assert_string_equal(only()->next, "kithctl move requests");
+}
+
 static void the_gravest_comes_first_and_a_note_is_nothing_wrong(void **state)
 {
 	(void)state;
@@ -278,6 +300,8 @@ int main(void)
 		TEST(wants_that_stay_are_said),
 		TEST(a_clock_is_said_in_the_right_direction),
 		TEST(a_move_that_is_late_is_said_and_is_an_alarm_when_one_is_far_too_late),
+		TEST(who_may_not_look_at_moves_is_told_how_many_are_late),
+		TEST(requests_of_others_are_a_note),
 		TEST(the_gravest_comes_first_and_a_note_is_nothing_wrong),
 		TEST(what_systemctl_shows_is_read_by_its_keys),
 		TEST(a_program_that_says_too_much_fails_or_is_not_there_hurts_nobody),
