@@ -87,7 +87,8 @@ enum field {
 	MANIFEST,
 	KEYS,
 	LAST,
-	CLOCK
+	CLOCK,
+	VOTES
 };
 
 #define REF(no, name)                                                                          \
@@ -114,6 +115,8 @@ static const struct slot control_slots[] = {
 	SLOT(LAST, SUB, SLOT_HAS, struct marked, c.last, .has = offsetof(struct marked, last),
 		.sub = &head_schema),
 	SLOT(CLOCK, U64, SLOT_NEED, struct marked, c.clock),
+	SLOTS(VOTES, SUB, 0, struct marked, c.votes, c.n_votes, .max_n = ROWS_MAX,
+		.sub = &ref_schema),
 };
 static SCHEMA(control, .max_bytes = CONTROL_MAX);
 
@@ -148,6 +151,8 @@ static const struct {
 	[CONTROL_KEY_EPOCH] = { CUSTODIAN | B(KEYS), B(BEFORE) | B(WORDS) },
 	[CONTROL_CLOSE] = { EVERY | B(LAST), B(RIGHT) | B(BEFORE) | B(WORDS) },
 	[CONTROL_ERASURE] = { CUSTODIAN, B(BEFORE) | B(WORDS) },
+	[CONTROL_ASSUME] = { CUSTODIAN | B(TO) | B(CODE), B(VOTES) | B(WORDS) },
+	[CONTROL_RESOLVE] = { CUSTODIAN | B(TO) | B(CODE) | B(LAST), B(VOTES) | B(WORDS) },
 };
 
 /* All of one epoch: the first in Genesis, a later one elsewhere (P5.1). */
@@ -209,6 +214,8 @@ int wire_control_decode(struct span bytes, struct arena *a, struct control *ret)
 		CONTROL_KEY_EPOCH,
 		CONTROL_CLOSE,
 		CONTROL_ERASURE,
+		CONTROL_ASSUME,
+		CONTROL_RESOLVE,
 	};
 	m.c.kind = kinds[m.c.kind_number];
 	if (!fits_kind(&m.c, seen))
@@ -224,7 +231,8 @@ int wire_control_encode(const struct control *c, struct arena *a, struct span *r
 	m.c.kind_number = (uint32_t)c->kind;
 	m.genesis = c->kind == CONTROL_GENESIS;
 	m.circle = c->kind == CONTROL_CIRCLE;
-	m.last = c->kind == CONTROL_CLOSE;
-	m.to = c->kind == CONTROL_OFFER;
+	m.last = c->kind == CONTROL_CLOSE || c->kind == CONTROL_RESOLVE;
+	m.to = c->kind == CONTROL_OFFER || c->kind == CONTROL_ASSUME ||
+	       c->kind == CONTROL_RESOLVE;
 	return schema_encode(&control_schema, &m, a, ret);
 }

@@ -66,6 +66,7 @@ static const struct slot status_slots[] = {
 	UINT(26, struct ctl_status, forks),
 	UINT(27, struct ctl_status, requests_in),
 	UINT(28, struct ctl_status, requests_out),
+	UINT(29, struct ctl_status, emergencies),
 	UINT(30, struct ctl_status, moves_warning),
 	UINT(31, struct ctl_status, moves_alarm),
 	UINT(32, struct ctl_status, move_oldest_ms),

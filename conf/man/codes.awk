@@ -54,6 +54,7 @@ function add(list, name, number, rule, cause, next_step,   s)
 /^VERDICT\(/ { cut($0); add("verdict", field[2], "", field[3], field[4], field[5]) }
 /^REASON\(/ { cut($0); add("reason", field[2], field[1], "", field[3], "") }
 /^REFUSAL\(/ { cut($0); add("refusal", field[2], field[1], field[3], field[4], field[5]) }
+/^EMERGENCY\(/ { cut($0); add("emergency", field[2], field[1], "", field[3], "") }
 /^DECLINE\(/ { cut($0); add("decline", field[2], field[1], field[3], field[4], field[5]) }
 
 function section(title, intro, list)
@@ -72,6 +73,7 @@ END {
 	section("Refusals of moves", "A region refuses an offer with\n.Ic kithctl move decline ;\nwhat to do is said to the region that made the offer.", "decline")
 	section("Refusals of requests", "A region refuses a request for a record with\n.Ic kithctl move refuse ;\nwhat to do is said to the region that asked.", "refusal")
 	section("Reasons of offers", "Why a record moves:\n.Ic kithctl move offer .", "reason")
+	section("Reasons of guardians", "Why guardians act:\n.Ic kithctl custody assume , resolve .", "emergency")
 	section("Problems of requests", "What\n.Xr kithctl 1\nis answered when something cannot be done.", "problem")
 	section("Verdicts about other regions", "What the journal and\n.Ic kithctl peers\nsay of what another region sent.", "verdict")
 	print ".Sh SEE ALSO\n.Xr kithctl 1 ,\n.Xr kith 7 ,\n.Xr kithd 8"

@@ -38,6 +38,10 @@ static const struct code codes[] = {
 	{ "refusal of a request", NUMBER_TEXT(number), name, rule, cause, next },
 #include <kith/reasons.def>
 #undef REFUSAL
+#define EMERGENCY(number, name, text)                                                          \
+	{ "reason of guardians", NUMBER_TEXT(number), name, "P6.12", text, NULL },
+#include <kith/reasons.def>
+#undef EMERGENCY
 #define DECLINE(number, name, rule, cause, next)                                               \
 	{ "code of a refusal", NUMBER_TEXT(number), name, rule, cause, next },
 #include <kith/reasons.def>

@@ -155,6 +155,11 @@ static int show_figures(struct cli *c, const json_t *s)
 	(void)printf("  moves: %" PRIu64 " under way; %" PRIu64 " requests to answer, %" PRIu64
 		     " unanswered\n",
 		of(s, "moves_waiting"), of(s, "requests_in"), of(s, "requests_out"));
+	if (of(s, "emergencies"))
+		(void)printf("custody: %" PRIu64
+			     " records have MORE THAN ONE REGION RESPONSIBLE: "
+			     "guardians must settle them (record list, custody)\n",
+			of(s, "emergencies"));
 	(void)printf("  store: %s of %s; %s left on the disk\n",
 		size_text(of(s, "store_bytes"), store),
 		size_text(of(s, "store_map_bytes"), map),

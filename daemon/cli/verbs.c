@@ -186,8 +186,6 @@ const struct command verbs[] = {
 		"on until it is ended, over restarts of kithd.",
 		verb_move_approver,
 		O(EXEC) | O(WORKER) | O(TIMEOUT) | O(JOBS) | O(RETRY) | O(ONCE), 0, 0 },
-	{ VERB_CIRCLE, "circle", "RECORD", "the regions that may hold a record", NULL,
-		verb_circle, 0, 1, 1 },
 	{ VERB_CERTIFICATE, "custody prove", "RECORD [--from DATE] [--to DATE] [--out FILE]",
 		"a certificate of who was responsible, to a file",
 		"The file proves by itself, to anybody, which region was responsible on each "
@@ -199,6 +197,52 @@ const struct command verbs[] = {
 		"says exactly what\nis wrong. Several files are compared, too. Exits with 0 "
 		"when everything is proven and nothing\ncontradicts, else with 1.",
 		verb_custody_check, 0, 1, 64 },
+	{ VERB_CIRCLE_ADD, "circle add", "RECORD PEER --role ROLE [--guardian]",
+		"put a region into the circle of a record, or change its role",
+		"ROLE is reader or writer. It gets the record and its keys. Only the "
+		"custodian.",
+		verb_circle_add, O(GUARDIAN) | O(DRY_RUN), 2, 2 },
+	{ VERB_CIRCLE_REMOVE, "circle remove", "RECORD REGION [--keep WHAT]",
+		"put a region out of the circle, and make new keys",
+		"What it wrote counts up to here. --keep none says that it must destroy what "
+		"it "
+		"has; without,\nit may keep it. A former custodian goes by itself after the "
+		"first "
+		"verified backup.",
+		verb_circle_remove, O(KEEP) | O(DRY_RUN), 2, 2 },
+	{ VERB_CIRCLE_GUARDIAN, "circle guardian", "RECORD REGION --guardian | --no-guardian",
+		"give a region a voice when the custodian is gone, or take it",
+		"More than half of the guardians settle who is responsible when the custodian "
+		"cannot: three are\nthe fewest who can do that without it.",
+		verb_circle_guardian, O(GUARDIAN) | O(NO_GUARDIAN) | O(DRY_RUN), 2, 2 },
+	{ VERB_CUSTODY_ASSUME, "custody assume", "RECORD --to REGION --reason REASON",
+		"as a guardian: a region takes the duty of a custodian that is gone",
+		"Each guardian signs for itself, REGION last; with more than half of them "
+		"REGION "
+		"is responsible,\nbeside the custodian, until it is resolved. It gets no power "
+		"over "
+		"circle, keys or moves.\nREASON: unreachable, lost, dissolved, forked, "
+		"returned.",
+		verb_custody_assume, O(TO) | O(REASON) | O(TEXT) | O(ANYWAY) | O(DRY_RUN), 1,
+		1 },
+	{ VERB_CUSTODY_RESOLVE, "custody resolve", "RECORD --to REGION --reason REASON",
+		"as a guardian: settle who is the custodian next",
+		"As custody assume, and then REGION is the custodian: it may also be the old "
+		"one. "
+		"What the old\ncustodian did about custody behind the last change that the "
+		"first "
+		"signer holds counts for\nnothing. A guardian signs once in a term.",
+		verb_custody_resolve, O(TO) | O(REASON) | O(TEXT) | O(ANYWAY) | O(DRY_RUN), 1,
+		1 },
+	{ VERB_BACKUP_VERIFIED, "backup verified", "[--through N]",
+		"say that a backup of this store was made and verified",
+		"For the script that makes backups, when a copy has passed kithctl verify: "
+		"what is "
+		"in it needs\nits former custodians no more, and they leave (remove_former in "
+		"kithd.conf).",
+		verb_backup_verified, O(THROUGH) | O(DRY_RUN), 0, 0 },
+	{ VERB_CIRCLE, "circle", "RECORD", "the regions that may hold a record", NULL,
+		verb_circle, 0, 1, 1 },
 	{ VERB_CUSTODY, "custody", "RECORD", "who was responsible, and when", NULL,
 		verb_custody, 0, 1, 1 },
 	{ VERB_FOLLOW, "follow", "[RECORD] [--after N] [--once]",

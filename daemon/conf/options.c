@@ -263,6 +263,22 @@ static bool keep_same(const struct conf *a, const struct conf *b)
 	return a->audit_keep == b->audit_keep;
 }
 
+static bool former_good(const char *text, const char **ret_hint)
+{
+	*ret_hint = "after-backup or never";
+	return strcmp(text, "after-backup") == 0 || strcmp(text, "never") == 0;
+}
+
+static void former_take(struct conf *c, const char *text)
+{
+	c->keep_former = strcmp(text, "never") == 0;
+}
+
+static bool former_same(const struct conf *a, const struct conf *b)
+{
+	return a->keep_former == b->keep_former;
+}
+
 const struct option options[] = {
 	{ "state_dir", path_good, TEXT(state_dir) },
 	{ "store", path_good, TEXT(store) },
@@ -279,6 +295,7 @@ const struct option options[] = {
 	{ "move_alarm", days_good, .take = alarm_take, .same = alarm_same },
 	{ "audit_keep", keep_good, .take = keep_take, .same = keep_same },
 	{ "log_level", level_good, .take = level_take, .same = level_same },
+	{ "remove_former", former_good, .take = former_take, .same = former_same },
 };
 const size_t options_n = COUNT(options);
 _Static_assert(COUNT(options) < CONF_OPTIONS_MAX, "parse.c has a fixed array");

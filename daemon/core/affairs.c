@@ -2,40 +2,14 @@
 
 /*
  * The custody reducer: walks the path term by term. In each term only its custodian's own
- * changes count, in the order of its chain; what candidates answer is looked up beside them.
+ * changes count, in order; what candidates and guardians answer is looked up beside them. What
+ * is held of it all that counts, and in which order, affairs_count.c says.
  */
 
-#include "daemon/core/affairs.h"
+#include "daemon/core/affairs_walk.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-struct walk {
-	const struct held **all; /* sorted by place */
-	size_t n;
-	struct arena *arena;
-	struct affairs *a;
-	size_t room_terms, room_offers, room_members, room_keys, room_acting;
-};
-
-static int order(const void *x, const void *y)
-{
-	const struct held *const *a = x, *const *b = y;
-
-	return place_order(&(*a)->ref.at, &(*b)->ref.at);
-}
-
-#define ADD(w, list, value)                                                                    \
-	({                                                                                     \
-		void *grown_ = arena_grow((w)->arena, (w)->a->list, (w)->a->n_##list,          \
-			&(w)->room_##list, sizeof(*(w)->a->list));                             \
-		if (grown_) {                                                                  \
-			(w)->a->list = grown_;                                                 \
-			(w)->a->list[(w)->a->n_##list++] = (value);                            \
-		}                                                                              \
-		grown_ ? 0 : -ENOMEM;                                                          \
-	})
 
 static struct member *find_member(struct affairs *a, const struct id *region)
 {
@@ -45,31 +19,39 @@ static struct member *find_member(struct affairs *a, const struct id *region)
 	return NULL;
 }
 
-static int set_member(struct walk *w, const struct circle_row *row)
+static int set_member(struct walk *w, const struct circle_row *row, const struct held *by)
 {
 	struct member *m = find_member(w->a, &row->region);
-	struct member now = { .row = *row, .wrote = row->role != ROLE_READER };
+	struct member now = { .row = *row,
+		.wrote = row->role != ROLE_READER,
+		.set = by,
+		.offers_then = w->a->n_offers };
 
 	if (!m)
 		return ADD(w, members, now);
 	now.wrote |= m->wrote;
+	now.was = m->removed ? ROLE_NONE : m->row.role;
+	/* What a custodian does by itself names what it rests on; a person's word does not. */
+	now.former = m->former && by && by->control.has_before && row->role == ROLE_READER;
 	*m = now;
 	return 0;
 }
 
-/* Release changes two roles and nothing else (P6.6). */
+/* Release and Resolve change two roles and nothing else (P6.6, P6.14). */
 static int hand_over(struct walk *w, const struct id *from, const struct id *to)
 {
-	struct member *m = from ? find_member(w->a, from) : NULL;
+	struct member *m = from && !id_equal(from, to) ? find_member(w->a, from) : NULL;
 	struct circle_row row = { .region = *to,
 		.role = ROLE_CUSTODIAN,
 		.classes = UINT32_MAX,
 		.first_epoch = 1,
 		.guardian = true };
 
-	if (m)
+	if (m) {
 		m->row.role = ROLE_READER;
-	return set_member(w, &row);
+		m->former = true;
+	}
+	return set_member(w, &row, NULL);
 }
 
 static int add_keys(struct walk *w, const struct key_commitment *keys, size_t n)
@@ -100,14 +82,6 @@ static const struct held *answer(const struct walk *w, const struct id *author,
 	return NULL;
 }
 
-static const struct held *find_ref(const struct walk *w, const struct ref *ref)
-{
-	for (size_t i = 0; i < w->n; i++)
-		if (ref_equal(&w->all[i]->ref, ref))
-			return w->all[i];
-	return NULL;
-}
-
 static bool is_open(const struct offer *o)
 {
 	return !o->withdraw && !o->decline && !o->release;
@@ -129,6 +103,22 @@ static struct offer *find_offer(struct affairs *a, const struct ref *ref)
 	return NULL;
 }
 
+/* What the candidate was before it was let in for this Offer, or for the one before to it. */
+static enum role role_before(struct affairs *a, const struct held *h)
+{
+	const struct member *m = find_member(a, &h->control.to);
+
+	if (!m || m->removed)
+		return ROLE_NONE;
+	if (m->set && id_equal(&m->set->ref.at.incarnation, &h->ref.at.incarnation) &&
+		m->set->ref.at.seq + 1 == h->ref.at.seq)
+		return m->was;
+	for (size_t i = a->n_offers; i > m->offers_then; i--)
+		if (id_equal(&a->offers[i - 1].offer->control.to, &h->control.to))
+			return a->offers[i - 1].before;
+	return m->row.role;
+}
+
 static int take_offer(struct walk *w, const struct held *h, const struct term *t)
 {
 	struct offer o = { .offer = h, .term = t->number, .from = t->custodian };
@@ -141,6 +131,7 @@ static int take_offer(struct walk *w, const struct held *h, const struct term *t
 		o.accept = said;
 	else
 		o.decline = said;
+	o.before = role_before(w->a, h);
 	return ADD(w, offers, o);
 }
 
@@ -162,19 +153,20 @@ static void take_withdraw(struct walk *w, const struct held *h)
 static bool release_counts(
 	const struct walk *w, const struct held *h, const struct offer *o, uint64_t term)
 {
-	const struct held *accept = find_ref(w, &h->control.accept);
+	const struct held *accept = walk_find(w, &h->control.accept);
 
 	return o && o->term == term && !o->withdraw && accept &&
 	       accept->control.kind == CONTROL_ACCEPT && o->accept == accept;
 }
 
-static int take_circle(struct walk *w, const struct control *c, const struct id *custodian)
+static int take_circle(struct walk *w, const struct held *h, const struct id *custodian)
 {
+	const struct control *c = &h->control;
 	int r = 0;
 
 	for (size_t i = 0; i < c->n_set && !r; i++)
 		if (!id_equal(&c->set[i].region, custodian) && c->set[i].role != ROLE_CUSTODIAN)
-			r = set_member(w, &c->set[i]);
+			r = set_member(w, &c->set[i], h);
 	for (size_t i = 0; i < c->n_removed && !r; i++) {
 		struct member *m = find_member(w->a, &c->removed[i].region);
 
@@ -186,58 +178,189 @@ static int take_circle(struct walk *w, const struct control *c, const struct id 
 	return r;
 }
 
-/* One term: its custodian's changes in order, until the Release that ends it. Gives that
- * Release in *ret, or NULL while it runs. */
-static int walk_term(struct walk *w, const struct term *t, const struct offer **ret)
+/* Where a term ends: by a Release, a Resolve, or not yet. */
+struct ending {
+	const struct offer *released;
+	const struct held *resolve;
+};
+
+static int take_release(
+	struct walk *w, const struct held *h, const struct term *t, struct ending *end)
 {
-	const struct offer *ended = NULL;
+	struct offer *o = find_offer(w->a, &h->control.offer);
+
+	if (!release_counts(w, h, o, t->number) || o->release)
+		return 0;
+	o->release = h;
+	if (!end->released) {
+		end->released = o;
+		return 0;
+	}
+	if (!w->a->forked)
+		w->a->disputed = *t;
+	w->a->forked = true;
+	return BRANCH(w, ((struct branch){ .release = h,
+				 .custodian = o->offer->control.to,
+				 .term = t->number + 1 }));
+}
+
+static bool of_term(const struct held *h, const struct term *t)
+{
+	return id_equal(&h->ref.at.author, &t->custodian) && h->control.has_right &&
+	       h->control.term == t->number && ref_equal(&h->control.right, &t->begun);
+}
+
+static int take_one(
+	struct walk *w, const struct held *h, const struct term *t, struct ending *end)
+{
+	switch (h->control.kind) {
+	case CONTROL_OFFER:
+		return take_offer(w, h, t);
+	case CONTROL_WITHDRAW:
+		take_withdraw(w, h);
+		return 0;
+	case CONTROL_RELEASE:
+		return take_release(w, h, t, end);
+	case CONTROL_CIRCLE:
+		return take_circle(w, h, &t->custodian);
+	case CONTROL_KEY_EPOCH:
+		return add_keys(w, h->control.keys, h->control.n_keys);
+	case CONTROL_GENESIS:
+	case CONTROL_ACCEPT:
+	case CONTROL_DECLINE:
+	case CONTROL_STAND_DOWN:
+	case CONTROL_CLOSE:
+	case CONTROL_ERASURE:
+	case CONTROL_ASSUME:
+	case CONTROL_RESOLVE:
+	case CONTROL_UNKNOWN:
+		return 0;
+	}
+	return 0;
+}
+
+/* Whom the custodian offered to behind the last change that counts may have acted on it: it
+ * must hear of the Resolve (P6.14). */
+static int tell_too(struct walk *w, const struct held *h)
+{
+	struct circle_row row = { .region = h->control.to,
+		.role = ROLE_READER,
+		.classes = 1u << 0 | 1u << 1,
+		.first_epoch = 1 };
+	const struct member *m = find_member(w->a, &row.region);
+
+	return h->control.kind != CONTROL_OFFER || (m && !m->removed) ? 0
+								      : set_member(w, &row, h);
+}
+
+/* One term: its custodian's changes in order, until what ends it. */
+static int walk_term(struct walk *w, const struct term *t, struct ending *end)
+{
+	bool over = false; /* a Resolve has said that this was the last that counts */
 	int r = 0;
 
-	for (size_t i = 0; i < w->n && !r; i++) {
-		const struct held *h = w->all[i];
-		struct offer *o;
+	*end = (struct ending){ 0 };
+	for (size_t i = 0; i <= w->n && !r; i++) {
+		const struct held *by = over ? NULL : votes_resolve(w, t, i), *h;
 
-		if (!id_equal(&h->ref.at.author, &t->custodian) || !h->control.has_right ||
-			h->control.term != t->number ||
-			!ref_equal(&h->control.right, &t->begun))
+		if (by && !end->released)
+			end->resolve = by;
+		over |= by != NULL;
+		if (i == w->n || !of_term(w->all[i], t))
 			continue;
-		/* Another incarnation may not have known that it was over (P6.10). */
-		if (ended &&
-			id_equal(&ended->release->ref.at.incarnation, &h->ref.at.incarnation))
+		h = w->all[i];
+		if (over) {
+			r = end->resolve ? tell_too(w, h) : 0;
 			continue;
-		switch (h->control.kind) {
-		case CONTROL_OFFER:
-			r = take_offer(w, h, t);
-			break;
-		case CONTROL_WITHDRAW:
-			take_withdraw(w, h);
-			break;
-		case CONTROL_RELEASE:
-			o = find_offer(w->a, &h->control.offer);
-			if (!release_counts(w, h, o, t->number) || o->release)
-				break;
-			if (ended)
-				w->a->forked = true;
-			o->release = h;
-			ended = ended ? ended : o;
-			break;
-		case CONTROL_CIRCLE:
-			r = take_circle(w, &h->control, &t->custodian);
-			break;
-		case CONTROL_KEY_EPOCH:
-			r = add_keys(w, h->control.keys, h->control.n_keys);
-			break;
-		case CONTROL_GENESIS:
-		case CONTROL_ACCEPT:
-		case CONTROL_DECLINE:
-		case CONTROL_STAND_DOWN:
-		case CONTROL_CLOSE:
-		case CONTROL_ERASURE:
-		case CONTROL_UNKNOWN:
-			break;
 		}
+		/* Another incarnation may not have known that it was over (P6.10). */
+		if (end->released && id_equal(&end->released->release->ref.at.incarnation,
+					     &h->ref.at.incarnation))
+			continue;
+		r = take_one(w, h, t, end);
 	}
-	*ret = ended;
+	return r ? err_up(r) : 0;
+}
+
+/* Stints -------------------------------------------------------------------------------------
+ */
+
+static int add_stint(struct walk *w, const struct id *region, enum why_responsible why,
+	uint64_t term, const struct held *from, const struct held *to)
+{
+	return ADD(w, stints,
+		((struct stint){
+			.region = *region, .why = why, .term = term, .from = from, .to = to }));
+}
+
+/* Who was responsible in the term that .t says all of. An acceptor is, until the path has
+ * passed the term or it stood down (P6.5). */
+static int term_stints(struct walk *w, const struct term *t, size_t first_offer)
+{
+	const struct held *over = t->release ? t->release : t->resolve;
+	int r = add_stint(
+		w, &t->custodian, STINT_CUSTODIAN, t->number, walk_find(w, &t->begun), over);
+
+	for (size_t i = first_offer; i < w->a->n_offers && !r; i++) {
+		const struct offer *o = &w->a->offers[i];
+
+		if (o->accept)
+			r = add_stint(w, &o->offer->control.to, STINT_ACCEPTED, t->number,
+				o->accept,
+				o->stand_down ? o->stand_down
+				: o->release  ? o->release
+					      : over);
+	}
+	return r ? err_up(r) : votes_assumed(w, t, over);
+}
+
+static void end_term(struct term *t, const struct ending *end)
+{
+	if (end->released) {
+		t->offer = end->released->offer;
+		t->accept = end->released->accept;
+		t->release = end->released->release;
+	} else {
+		t->resolve = end->resolve;
+	}
+}
+
+static struct term next_term(const struct term *t)
+{
+	const struct held *by = t->release ? t->release : t->resolve;
+
+	return (struct term){ .number = t->number + 1,
+		.custodian = t->release ? t->offer->control.to : by->control.to,
+		.begun = by->ref,
+		.date = by->control.date };
+}
+
+/* From the beginning of one term to where the path ends. */
+static int walk_terms(struct walk *w, struct term t)
+{
+	int r = 0;
+
+	/* Every round but the last uses up a Release or a Resolve. */
+	for (size_t i = 0; i <= w->n && !r; i++) {
+		const size_t first_offer = w->a->n_offers;
+		struct ending end;
+		struct id from = t.custodian;
+
+		w->a->term = t.number;
+		w->a->custodian = t.custodian;
+		w->a->right = t.begun;
+		r = walk_term(w, &t, &end);
+		if (r)
+			break;
+		end_term(&t, &end);
+		r = ADD(w, terms, t);
+		if (!r)
+			r = term_stints(w, &t, first_offer);
+		if (r || (!t.release && !t.resolve))
+			break;
+		t = next_term(&t);
+		r = hand_over(w, &from, &t.custodian);
+	}
 	return r ? err_up(r) : 0;
 }
 
@@ -251,32 +374,43 @@ static int walk_path(struct walk *w, const struct held *genesis)
 
 	if (!r)
 		r = hand_over(w, NULL, &t.custodian);
-	/* Every round but the last uses up a Release. */
-	for (size_t i = 0; i <= w->n && !r; i++) {
-		const struct offer *ended;
-		struct id from = t.custodian;
+	return r ? err_up(r) : walk_terms(w, t);
+}
 
-		w->a->term = t.number;
-		w->a->custodian = t.custodian;
-		w->a->right = t.begun;
-		r = walk_term(w, &t, &ended);
-		if (r)
-			break;
-		if (ended) {
-			t.offer = ended->offer;
-			t.accept = ended->accept;
-			t.release = ended->release;
+/* The other branches of a forked custody: whom one of them makes responsible in the end, is
+ * (P6.10). Each is walked beside the path, with what it forks into added behind it. */
+static int walk_branches(struct walk *w)
+{
+	for (size_t i = 0; i < w->n_branches && i < w->n; i++) {
+		const struct branch b = w->branches[i];
+		struct affairs beside = { .forked = true };
+		struct walk side = { .all = w->all,
+			.placed = w->placed,
+			.resolves = w->resolves,
+			.n_resolves = w->n_resolves,
+			.n = w->n,
+			.arena = w->arena,
+			.a = &beside,
+			.branches = w->branches,
+			.n_branches = w->n_branches,
+			.room_branches = w->room_branches };
+		int r = walk_terms(&side, (struct term){ .number = b.term,
+						  .custodian = b.custodian,
+						  .begun = b.release->ref,
+						  .date = b.release->control.date });
+
+		w->branches = side.branches;
+		w->n_branches = side.n_branches;
+		w->room_branches = side.room_branches;
+		for (size_t k = 0; k < beside.n_stints && !r; k++) {
+			const struct stint *d = &beside.stints[k];
+
+			r = add_stint(w, &d->region, STINT_FORKED, d->term, d->from, d->to);
 		}
-		r = ADD(w, terms, t);
-		if (r || !ended)
-			break;
-		t = (struct term){ .number = t.number + 1,
-			.custodian = ended->offer->control.to,
-			.begun = ended->release->ref,
-			.date = ended->release->control.date };
-		r = hand_over(w, &from, &t.custodian);
+		if (r)
+			return err_up(r);
 	}
-	return r ? err_up(r) : 0;
+	return 0;
 }
 
 static enum offer_state state_of(const struct offer *o)
@@ -294,86 +428,88 @@ static enum offer_state state_of(const struct offer *o)
 	return o->accept ? OFFER_ACCEPTED : OFFER_OPEN;
 }
 
-/* An acceptor is responsible until its own view has passed the term, or it stood down (P6.5). A
- * forked custody makes everybody responsible whom a branch made custodian (P6.10). */
+static bool is_acting(const struct affairs *a, const struct id *region)
+{
+	for (size_t i = 0; i < a->n_acting; i++)
+		if (id_equal(&a->acting[i], region))
+			return true;
+	return false;
+}
+
+/* Responsible now, and not custodian of record: whose stint has no end. */
 static int find_acting(struct walk *w)
 {
 	struct affairs *a = w->a;
 
-	for (size_t i = 0; i < a->n_offers; i++) {
-		struct offer *o = &a->offers[i];
-		const struct id *to = &o->offer->control.to;
-		bool counts = o->accept && !o->stand_down && o->term >= a->term;
+	for (size_t i = 0; i < a->n_offers; i++)
+		a->offers[i].state = state_of(&a->offers[i]);
+	for (size_t i = 0; i < a->n_stints; i++) {
+		const struct stint *d = &a->stints[i];
 
-		o->state = state_of(o);
-		if (a->forked && o->release)
-			counts = true;
-		if (!counts || id_equal(to, &a->custodian))
+		if (d->to)
 			continue;
-		if (ADD(w, acting, *to))
+		a->assumed |= d->why == STINT_ASSUMED;
+		if (id_equal(&d->region, &a->custodian) || is_acting(a, &d->region))
+			continue;
+		if (ADD(w, acting, d->region))
 			return err_new(-ENOMEM);
 	}
 	a->open = open_offer(a);
 	return 0;
 }
 
-static bool is_custody(enum control_kind k)
+/* The newest custody change of the path: what the next one names (P6.3). */
+static void find_before(struct walk *w)
 {
-	switch (k) {
-	case CONTROL_GENESIS:
-	case CONTROL_OFFER:
-	case CONTROL_WITHDRAW:
-	case CONTROL_ACCEPT:
-	case CONTROL_DECLINE:
-	case CONTROL_STAND_DOWN:
-	case CONTROL_RELEASE:
-		return true;
-	case CONTROL_CIRCLE:
-	case CONTROL_KEY_EPOCH:
-	case CONTROL_CLOSE:
-	case CONTROL_ERASURE:
-	case CONTROL_UNKNOWN:
-		return false;
+	struct affairs *a = w->a;
+
+	a->before = a->right;
+	for (size_t i = w->n; i > 0; i--) {
+		const struct held *h = w->all[i - 1];
+		const struct offer *o = h->control.kind == CONTROL_OFFER
+						? find_offer(a, &h->ref)
+						: find_offer(a, &h->control.offer);
+
+		if (ref_equal(&h->ref, &a->right))
+			return;
+		if (o && (h == o->offer || h == o->accept || h == o->decline ||
+				 h == o->withdraw || h == o->stand_down || h == o->release)) {
+			a->before = h->ref;
+			return;
+		}
 	}
-	return false;
 }
 
 int affairs_read(const struct held *held, size_t n, struct arena *arena, struct affairs *ret)
 {
-	struct walk w = { .n = n, .arena = arena, .a = ret };
+	struct walk w = { .arena = arena, .a = ret };
 	const struct held *genesis = NULL;
-	uint64_t newest = 0;
 	int r;
 
 	*ret = (struct affairs){ 0 };
-	w.all = arena_array(arena, n ? n : 1, sizeof(*w.all));
-	if (!w.all)
-		return err_new(-ENOMEM);
+	r = walk_count(&w, held, n);
+	if (r)
+		return err_up(r);
+	for (size_t i = 0; i < w.n && !genesis; i++)
+		if (w.all[i]->control.kind == CONTROL_GENESIS && w.all[i]->ref.at.seq == 1)
+			genesis = w.all[i];
 	for (size_t i = 0; i < n; i++)
-		w.all[i] = &held[i];
-	qsort(w.all, n, sizeof(*w.all), order);
-	ret->all = w.all;
-	ret->n_all = n;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct held *h = w.all[i];
-
-		if (h->control.kind == CONTROL_GENESIS && h->ref.at.seq == 1 && !genesis)
-			genesis = h;
-		if (h->control.kind == CONTROL_UNKNOWN && h->must_understand)
+		if (held[i].control.kind == CONTROL_UNKNOWN && held[i].must_understand)
 			ret->needs_newer = true;
-		if (is_custody(h->control.kind) && h->control.clock >= newest) {
-			newest = h->control.clock;
-			ret->before = h->ref;
-		}
-	}
 	if (!genesis)
 		return 0;
 
 	ret->known = true;
 	ret->genesis = genesis->ref;
 	r = walk_path(&w, genesis);
-	return r ? err_up(r) : find_acting(&w);
+	if (!r)
+		r = walk_branches(&w);
+	if (!r)
+		r = find_acting(&w);
+	if (r)
+		return err_up(r);
+	find_before(&w);
+	return votes_now(&w);
 }
 
 /* The term that a change counts against: one that its author was custodian of, or none. */
@@ -417,12 +553,20 @@ enum role affairs_role(const struct affairs *a, const struct id *region)
 
 bool affairs_responsible(const struct affairs *a, const struct id *region)
 {
-	if (a->known && id_equal(&a->custodian, region))
-		return true;
-	for (size_t i = 0; i < a->n_acting; i++)
-		if (id_equal(&a->acting[i], region))
+	return a->known && (id_equal(&a->custodian, region) || is_acting(a, region));
+}
+
+bool affairs_dangling(const struct affairs *a, const struct id *region)
+{
+	for (size_t i = 0; i < a->n_dangling; i++)
+		if (id_equal(&a->dangling[i], region))
 			return true;
 	return false;
+}
+
+size_t affairs_majority(const struct affairs *a)
+{
+	return a->n_guardians / 2 + 1;
 }
 
 bool affairs_counts(const struct affairs *a, const struct place *at, uint32_t class)
@@ -440,6 +584,15 @@ bool affairs_counts(const struct affairs *a, const struct place *at, uint32_t cl
 		if (id_equal(&m->removal->last[i].at.incarnation, &at->incarnation))
 			return at->seq <= m->removal->last[i].at.seq;
 	return false;
+}
+
+const struct offer *affairs_owes_stand_down(const struct affairs *a, const struct id *region)
+{
+	for (size_t i = 0; i < a->n_offers; i++)
+		if (a->offers[i].state == OFFER_WITHDRAWN_ACCEPTED &&
+			id_equal(&a->offers[i].offer->control.to, region))
+			return &a->offers[i];
+	return NULL;
 }
 
 const struct offer *affairs_offer_to(const struct affairs *a, const struct id *region)

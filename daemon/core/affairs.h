@@ -25,9 +25,25 @@ struct held {
 struct term {
 	uint64_t number; /* from 1 */
 	struct id custodian;
-	struct ref begun;                            /* Genesis or Release */
+	struct ref begun;                            /* Genesis, Release or Resolve */
 	struct date date;                            /* of .begun */
-	const struct held *offer, *accept, *release; /* that ended it; NULL: still running */
+	const struct held *offer, *accept, *release; /* that ended it; NULL: not by a Release */
+	const struct held *resolve;                  /* that ended it instead (P6.14) */
+};
+
+/* Who was or is responsible, from when to when, and why: the whole time, in the order of the
+ * terms. What is shown to people and proved to others. */
+enum why_responsible {
+	STINT_CUSTODIAN, /* .from is what began the term */
+	STINT_ACCEPTED,  /* acting since its Accept (P6.5) */
+	STINT_ASSUMED,   /* acting since its Assume (P6.13) */
+	STINT_FORKED,    /* a branch of a forked custody made it responsible (P6.10) */
+};
+struct stint {
+	struct id region;
+	enum why_responsible why;
+	uint64_t term;
+	const struct held *from, *to; /* .to NULL: still */
 };
 
 enum offer_state {
@@ -48,13 +64,26 @@ struct offer {
 	struct id from;
 	enum offer_state state;
 	const struct held *accept, *decline, *withdraw, *stand_down, *release;
+	enum role before; /* of the candidate, when it came into the circle for this Offer */
 };
 
 struct member {
 	struct circle_row row;
 	bool wrote; /* is or was a custodian or writer (P6.9) */
 	bool removed;
+	bool former; /* a reader because it handed over, and nobody has said otherwise since */
 	const struct removal *removal; /* when removed, or NULL */
+	const struct held *set;        /* the circle change that set .row; NULL: none did */
+	enum role was;                 /* its role before that */
+	size_t offers_then;            /* how many Offers there were at that time */
+};
+
+/* What guardians have signed in the running term, or in the one that forked (P6.12 to P6.14).
+ */
+struct vote {
+	const struct held *held; /* Assume or Resolve */
+	bool counts;             /* by a guardian, and its first of the kind in the term */
+	bool leads; /* by the region that it names: it counts with those it quotes */
 };
 
 struct affairs {
@@ -68,11 +97,24 @@ struct affairs {
 	size_t n_offers;
 	struct id custodian; /* of record, now */
 	uint64_t term;
-	struct ref right;   /* what began the term */
-	struct ref before;  /* the newest custody change, to be named by the next */
-	struct offer *open; /* not settled yet: OFFER_OPEN or OFFER_ACCEPTED; NULL: none */
-	struct id *acting;  /* responsible without being custodian */
+	struct ref right;     /* what began the term */
+	struct ref before;    /* the newest custody change, to be named by the next */
+	struct offer *open;   /* not settled yet: OFFER_OPEN or OFFER_ACCEPTED; NULL: none */
+	struct stint *stints; /* since Genesis */
+	size_t n_stints;
+	struct id *acting; /* responsible now without being custodian */
 	size_t n_acting;
+	bool assumed; /* one of them by an Assume */
+	struct term
+		disputed;   /* the term that a Resolve would end: the running, or forked one */
+	struct vote *votes; /* in that term */
+	size_t n_votes;
+	struct id *guardians; /* as they stand in that term */
+	size_t n_guardians;
+	const struct held
+		*last;       /* the newest of its custodian's control changes that is held */
+	struct id *dangling; /* regions of which a custody change is held that does not count */
+	size_t n_dangling;
 	struct member *members;
 	size_t n_members;
 	const struct held **all; /* sorted by place */
@@ -99,5 +141,12 @@ enum role affairs_role(
 bool affairs_responsible(const struct affairs *a, const struct id *region);
 /* Whether a sealed change of that author, place and class counts (P6.9). */
 bool affairs_counts(const struct affairs *a, const struct place *at, uint32_t class);
+/* More than half of the guardians of the disputed term. */
+size_t affairs_majority(const struct affairs *a);
+/* A custody change of that region is held and does not count: what it names is not here. */
+bool affairs_dangling(const struct affairs *a, const struct id *region);
+/* An Offer to that region which it had accepted when it was withdrawn: it owes a StandDown,
+ * also when it was offered the record again since (P6.5, P6.8). NULL: none. */
+const struct offer *affairs_owes_stand_down(const struct affairs *a, const struct id *region);
 const struct offer *affairs_offer_to(
 	const struct affairs *a, const struct id *region); /* the newest */

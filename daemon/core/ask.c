@@ -37,6 +37,12 @@ static int (*const handlers[])(struct ask *) = {
 	[VERB_RELOAD] = ask_reload,
 	[VERB_VERIFY] = ask_verify,
 	[VERB_AUDIT] = ask_audit,
+	[VERB_CIRCLE_ADD] = ask_circle_add,
+	[VERB_CIRCLE_REMOVE] = ask_circle_remove,
+	[VERB_CIRCLE_GUARDIAN] = ask_circle_guardian,
+	[VERB_CUSTODY_ASSUME] = ask_custody_assume,
+	[VERB_CUSTODY_RESOLVE] = ask_custody_resolve,
+	[VERB_BACKUP_VERIFIED] = ask_backup_verified,
 	[VERB_MOVE_REQUEST] = ask_move_request,
 	[VERB_MOVE_REQUESTS] = ask_move_requests,
 	[VERB_MOVE_REFUSE] = ask_move_refuse,
@@ -96,7 +102,8 @@ static bool needs_room(uint32_t verb)
 static bool is_custody(uint32_t verb)
 {
 	return verb == VERB_MOVE_OFFER || verb == VERB_MOVE_ACCEPT ||
-	       verb == VERB_MOVE_DECLINE || verb == VERB_MOVE_WITHDRAW;
+	       verb == VERB_MOVE_DECLINE || verb == VERB_MOVE_WITHDRAW ||
+	       verb == VERB_CUSTODY_ASSUME || verb == VERB_CUSTODY_RESOLVE;
 }
 
 static int handle(struct ask *a)
@@ -395,6 +402,7 @@ int ask_status(struct ask *a)
 	r = handover_count(s, &waiting);
 	if (!r)
 		r = requests_waiting(s, &st->requests_in, &st->requests_out);
+	st->emergencies = s->node->emergencies;
 	st->moves_waiting = waiting.moves;
 	st->moves_warning = waiting.warned;
 	st->moves_alarm = waiting.alarmed;

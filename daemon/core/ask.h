@@ -83,10 +83,19 @@ MUST_USE int ask_move_cancel(struct ask *a);
 MUST_USE int ask_certificate(struct ask *a);
 MUST_USE int ask_move_report(struct ask *a);
 
+MUST_USE int ask_circle_add(struct ask *a);
+MUST_USE int ask_circle_remove(struct ask *a);
+MUST_USE int ask_circle_guardian(struct ask *a);
+MUST_USE int ask_custody_assume(struct ask *a);
+MUST_USE int ask_custody_resolve(struct ask *a);
+MUST_USE int ask_backup_verified(struct ask *a);
+
 /* Parts that several views share. */
 MUST_USE int view_circle(struct ask *a, const struct id *record, const struct affairs *f);
 MUST_USE int view_custody(struct ask *a, const struct id *record, const struct affairs *f);
 const char *view_worker(struct step *s, const struct id *record, const struct held *accept);
+/* Guardians, what they have signed, and what they must settle: added to what is seen. */
+MUST_USE int view_guardians(struct ask *a, const struct affairs *f);
 MUST_USE int view_seen(struct ask *a, const struct affairs *f);
 MUST_USE int view_record(struct step *s, const struct id *record, struct ctl_record *ret);
 /* Any move of a record; view_move: its newest. */

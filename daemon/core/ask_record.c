@@ -91,6 +91,8 @@ int ask_record_show(struct ask *a)
 		r = view_custody(a, &record, f);
 	if (!r)
 		r = view_seen(a, f);
+	if (!r && (f->forked || f->assumed || f->n_votes))
+		r = view_guardians(a, f);
 	if (!r)
 		r = fold_read(s, &record, &fold);
 	if (r)
@@ -117,6 +119,8 @@ int ask_circle(struct ask *a)
 	r = node_affairs(a->s, &record, &f);
 	if (!r)
 		r = view_circle(a, &record, f);
+	if (!r)
+		r = view_guardians(a, f);
 	return r ? err_up(r) : 0;
 }
 
@@ -131,6 +135,8 @@ int ask_custody(struct ask *a)
 	r = node_affairs(a->s, &record, &f);
 	if (!r)
 		r = view_custody(a, &record, f);
+	if (!r)
+		r = view_guardians(a, f);
 	for (size_t i = 0; i < a->reply.n_custody && !ask_sees_contents(a); i++)
 		a->reply.custody[i].worker = NULL;
 	return r ? err_up(r) : 0;

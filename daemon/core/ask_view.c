@@ -31,6 +31,15 @@ static const char *custody_words(struct step *s, const struct record_row *row)
 {
 	const struct id *self = &s->node->region;
 
+	if (row->emergency && row->acting)
+		return "DUTY ASSUMED OR FORKED: ours, too, until guardians resolve it";
+	if (row->emergency)
+		return arena_text(s->arena,
+			"DUTY ASSUMED OR FORKED: guardians must resolve it%s",
+			id_equal(&row->custodian, self) ? "; ours" : "");
+	if (row->acting)
+		return arena_text(s->arena, "acting: accepted from %s",
+			text_of_region(s, &row->custodian));
 	if (id_equal(&row->custodian, self))
 		return row->offer_open ? arena_text(s->arena, "ours, offered to %s",
 						 text_of_region(s, &row->offer_to))
@@ -197,38 +206,85 @@ static const char *reason_text(uint32_t code)
 	}
 }
 
+static const char *emergency_text(uint32_t code)
+{
+	switch (code) {
+#define EMERGENCY(number, name, text)                                                          \
+	case number:                                                                           \
+		return text;
+#include <kith/reasons.def>
+#undef EMERGENCY
+	default:
+		return "guardians acted";
+	}
+}
+
+/* How one came to be custodian of term .i: and the Accept that names its worker. */
+static const struct held *view_term(
+	struct step *s, const struct affairs *f, size_t i, struct ctl_custody *ret)
+{
+	const struct term *t = &f->terms[i], *last = i ? t - 1 : NULL;
+	const struct held *end = t->release ? t->release : t->resolve;
+
+	*ret = (struct ctl_custody){ .term = t->number,
+		.region = text_of_id(s->arena, &t->custodian),
+		.name = text_of_region(s, &t->custodian),
+		.from = text_of_date(s->arena, t->date),
+		.to = end ? text_of_date(s->arena, end->control.date) : NULL,
+		.how = "made the record" };
+	if (!last)
+		return NULL;
+	if (last->resolve) {
+		ret->how = arena_text(s->arena, "guardians resolved: %s",
+			emergency_text(last->resolve->control.code));
+		return NULL;
+	}
+	ret->from = text_of_date(s->arena, last->accept->control.date);
+	ret->how = reason_text(last->offer->control.code);
+	return last->accept;
+}
+
+/* Duties beside the custodian's that have no end, and those that guardians gave. */
+static bool shows(const struct stint *d)
+{
+	return d->why != STINT_CUSTODIAN && (!d->to || d->why != STINT_ACCEPTED);
+}
+
 int view_custody(struct ask *a, const struct id *record, const struct affairs *f)
 {
+	static const char *const how[] = {
+		[STINT_CUSTODIAN] = NULL,
+		[STINT_ACCEPTED] = "accepted; waits for the release",
+		[STINT_ASSUMED] = "took the duty of a custodian that is gone",
+		[STINT_FORKED] = "custody has forked: another branch made it responsible",
+	};
 	struct step *s = a->s;
 	struct arena *ar = s->arena;
-	struct ctl_custody *v = arena_array(ar, 2 * f->n_terms + f->n_acting + 1, sizeof(*v));
+	struct ctl_custody *v = arena_array(ar, f->n_terms + f->n_stints + 1, sizeof(*v));
 
 	if (!v)
 		return err_new(-ENOMEM);
 	a->reply.custody = v;
 	for (size_t i = 0; i < f->n_terms; i++) {
-		const struct term *t = &f->terms[i];
-		const struct term *last = i ? &f->terms[i - 1] : NULL;
+		struct ctl_custody *one = &v[a->reply.n_custody++];
+		const struct held *accept = view_term(s, f, i, one);
 
-		v[a->reply.n_custody++] = (struct ctl_custody){ .term = t->number,
-			.region = text_of_id(ar, &t->custodian),
-			.name = text_of_region(s, &t->custodian),
-			.from = text_of_date(ar, last ? last->accept->control.date : t->date),
-			.to = t->release ? text_of_date(ar, t->release->control.date) : NULL,
-			.how = last ? reason_text(last->offer->control.code)
-				    : "made the record",
-			.worker = last ? view_worker(s, record, last->accept) : NULL };
+		one->worker = view_worker(s, record, accept);
 	}
-	for (size_t i = 0; i < f->n_acting; i++) {
-		const struct offer *o = affairs_offer_to(f, &f->acting[i]);
+	for (size_t i = 0; i < f->n_stints; i++) {
+		const struct stint *d = &f->stints[i];
 
-		v[a->reply.n_custody++] = (struct ctl_custody){ .term = o->term,
-			.region = text_of_id(ar, &f->acting[i]),
-			.name = text_of_region(s, &f->acting[i]),
-			.from = text_of_date(ar, o->accept->control.date),
-			.how = "accepted; waits for the release",
+		if (!shows(d))
+			continue;
+		v[a->reply.n_custody++] = (struct ctl_custody){ .term = d->term,
+			.region = text_of_id(ar, &d->region),
+			.name = text_of_region(s, &d->region),
+			.from = d->from ? text_of_date(ar, d->from->control.date) : NULL,
+			.to = d->to ? text_of_date(ar, d->to->control.date) : NULL,
+			.how = how[d->why],
 			.acting = true,
-			.worker = view_worker(s, record, o->accept) };
+			.worker = view_worker(
+				s, record, d->why == STINT_ACCEPTED ? d->from : NULL) };
 	}
 	return 0;
 }

@@ -150,6 +150,11 @@ static const struct term *term_of(const struct affairs *f, uint64_t number)
 	return NULL;
 }
 
+static const struct held *term_end(const struct term *t)
+{
+	return t->release ? t->release : t->resolve;
+}
+
 /* What ended the duty that an Accept began; NULL: it runs. */
 static const struct held *acting_end(const struct affairs *f, const struct offer *o)
 {
@@ -161,13 +166,13 @@ static const struct held *acting_end(const struct affairs *f, const struct offer
 	if (o->release && t && t->release != o->release)
 		return NULL;
 	/* Also of one that was never released to: its own view passes the term (P6.5). */
-	return t ? t->release : NULL;
+	return t ? term_end(t) : NULL;
 }
 
 static int find_duties(struct reckoning *k, struct arena *a)
 {
 	const struct affairs *f = &k->affairs;
-	struct duty *v = arena_array(a, f->n_terms + f->n_offers + 1, sizeof(*v));
+	struct duty *v = arena_array(a, f->n_stints + f->n_terms + f->n_offers + 1, sizeof(*v));
 
 	if (!v)
 		return err_new(-ENOMEM);
@@ -180,7 +185,7 @@ static int find_duties(struct reckoning *k, struct arena *a)
 			.term = t->number };
 
 		d.from = day_of(k, begun);
-		end_duty(k, &d, t->release);
+		end_duty(k, &d, term_end(t));
 		v[k->n_duties++] = d;
 	}
 	for (size_t i = 0; i < f->n_offers; i++) {
@@ -193,6 +198,16 @@ static int find_duties(struct reckoning *k, struct arena *a)
 			continue;
 		d.from = day_of(k, o->accept);
 		end_duty(k, &d, acting_end(f, o));
+		v[k->n_duties++] = d;
+	}
+	for (size_t i = 0; i < f->n_stints; i++) {
+		const struct stint *s = &f->stints[i];
+		struct duty d = { .region = s->region, .how = DUTY_ASSUMED, .term = s->term };
+
+		if (s->why != STINT_ASSUMED)
+			continue;
+		d.from = day_of(k, s->from);
+		end_duty(k, &d, s->to);
 		v[k->n_duties++] = d;
 	}
 	return 0;

@@ -45,6 +45,10 @@ static const char *control_name(enum control_kind k)
 		return "control close";
 	case CONTROL_ERASURE:
 		return "control erasure";
+	case CONTROL_ASSUME:
+		return "control assume";
+	case CONTROL_RESOLVE:
+		return "control resolve";
 	case CONTROL_UNKNOWN:
 		return "control of a later kith";
 	}

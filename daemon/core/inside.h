@@ -245,6 +245,12 @@ struct node {
 		struct id record;
 	} cache[AFFAIRS_CACHED];
 
+	uint64_t emergencies; /* records whose custody people must settle */
+
+	/* Former custodians leave records that are safe here now (circle.c). */
+	bool leaving;
+	struct id leaving_after;
+
 	/* A region that is no peer any more, and what was kept for it still goes (forget.c). */
 	bool forgetting;
 	struct id forgotten;
@@ -585,6 +591,9 @@ MUST_USE int record_new(
 /* The entry by which a record is known under an identifier, found by it from now on. */
 MUST_USE int record_name(struct step *s, const struct id *record, struct span authority,
 	struct span child, struct entry *ret);
+/* The heads of all chains whose key begins so, at most as many as a control change may have. 0,
+ * RECORD_E_MANY. */
+MUST_USE int record_heads(struct step *s, struct span prefix, struct head **ret, size_t *ret_n);
 enum { RECORD_E_MANY = 1 /* more chains than a manifest can name (P6.1) */ };
 MUST_USE int record_manifest(
 	struct step *s, const struct id *record, const struct affairs *a, struct manifest *ret);
@@ -607,6 +616,11 @@ MUST_USE int move_withdraw(
 MUST_USE int move_accept(
 	struct step *s, const struct id *record, const struct ctl_request *by, struct ref *ret);
 MUST_USE int move_decline(struct step *s, const struct id *record, uint32_t code,
+	const struct ctl_request *by, struct ref *ret);
+/* The affairs, if custody may be worked on at all: 0, or an enum problem. */
+MUST_USE int move_workable(struct step *s, const struct id *record, const struct affairs **ret);
+/* Words or a name, sealed, for a control change to refer to (P6.1). 0, or an enum problem. */
+MUST_USE int move_words(struct step *s, const struct id *record, struct entry *e,
 	const struct ctl_request *by, struct ref *ret);
 /* The control change with everything filled that all of them have. */
 void move_control(
@@ -640,6 +654,48 @@ MUST_USE int handover_words(
 	struct step *s, const struct id *record, const struct held *h, struct body *ret);
 /* Tell those who follow all moves. */
 MUST_USE int followers_tell_all(struct step *s, const struct id *record);
+/* circle.c: who is in the circle
+ * ------------------------------------------------------------------ */
+#define CLASSES_MADE 2 /* 0 for the circle, 1 for access entries (P5.1) */
+/* Out of it, and a new epoch, in one turn (P6.8, P5.4). .before: what it rests on, or NULL. */
+MUST_USE int circle_out(struct step *s, const struct id *record, const struct id *region,
+	uint32_t keep, const struct ref *before, struct ref *ret);
+MUST_USE int circle_set(struct step *s, const struct id *record, struct circle_row row,
+	const struct ref *before, struct ref *ret);
+/* The candidate of an Offer that is settled becomes what it was before. *ret_done: one did. */
+MUST_USE int circle_settle(
+	struct step *s, const struct id *record, const struct affairs *a, bool *ret_done);
+/* What people ask: each gives 0 or an enum problem. */
+MUST_USE int circle_add(struct step *s, const struct id *record, const struct id *region,
+	enum role role, bool guardian, bool dry_run, struct ref *ret);
+MUST_USE int circle_guardian(struct step *s, const struct id *record, const struct id *region,
+	bool guardian, bool dry_run, struct ref *ret);
+MUST_USE int circle_remove(struct step *s, const struct id *record, const struct id *region,
+	uint32_t keep, bool dry_run, struct ref *ret);
+/* A backup of the store up to this number of the log was made and verified: what is in it needs
+ * no former custodian any more. */
+struct backup_mark {
+	uint64_t through, at_ms; /* zero: never */
+};
+MUST_USE int circle_backup(struct step *s, uint64_t through);
+MUST_USE int circle_backup_last(struct step *s, struct backup_mark *ret);
+/* The next portion of the former custodians that leave. */
+MUST_USE int circle_some(struct step *s);
+
+/* emergency.c: what guardians sign
+ * ---------------------------------------------------------------- */
+struct emergency {
+	size_t guardians, needed, have; /* votes that say the same, this one included */
+	bool leads;
+	struct ref ref;
+};
+/* CONTROL_ASSUME or CONTROL_RESOLVE. 0, or an enum problem (.ret then says how many there are).
+ */
+MUST_USE int emergency_sign(struct step *s, const struct id *record, enum control_kind kind,
+	const struct id *to, uint32_t code, bool anyway, const struct ctl_request *by,
+	struct emergency *ret);
+/* For how long nothing has been heard of a region: since this daemon began, at most. */
+uint64_t emergency_silence(struct step *s, const struct id *region);
 
 /* summary.c: one sealed row a record, for lists
  * -------------------------------------------------- */

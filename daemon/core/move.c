@@ -22,8 +22,7 @@ void move_control(
 		.before = a->before };
 }
 
-/* Words or a name, sealed, for a control change to refer to (P6.1). */
-static int seal_words(struct step *s, const struct id *record, struct entry *e,
+int move_words(struct step *s, const struct id *record, struct entry *e,
 	const struct ctl_request *by, struct ref *ret)
 {
 	struct body b = {
@@ -53,8 +52,7 @@ static int say(struct step *s, const struct id *record, struct control *c, enum 
 	return node_tell(s, &(struct tell){ .verb = verb, .record = *record, .peer = *peer });
 }
 
-/* The affairs, if custody may be worked on at all. */
-static int workable(struct step *s, const struct id *record, const struct affairs **ret)
+int move_workable(struct step *s, const struct id *record, const struct affairs **ret)
 {
 	int r = node_affairs(s, record, ret);
 
@@ -64,6 +62,8 @@ static int workable(struct step *s, const struct id *record, const struct affair
 		return PROBLEM_INCOMPLETE;
 	if ((*ret)->forked)
 		return PROBLEM_FORKED;
+	if (affairs_dangling(*ret, &s->node->region))
+		return PROBLEM_OWN_WAITS;
 	if ((*ret)->needs_newer)
 		return PROBLEM_NEEDS_NEWER;
 	r = chain_writable(s, record);
@@ -126,7 +126,7 @@ int move_offer(struct step *s, const struct id *record, const struct id *to, uin
 	const struct affairs *a;
 	struct control c;
 	struct ref said = { 0 };
-	int r = workable(s, record, &a);
+	int r = move_workable(s, record, &a);
 
 	if (r)
 		return r;
@@ -148,7 +148,7 @@ int move_offer(struct step *s, const struct id *record, const struct id *to, uin
 	if (words.len) {
 		struct entry e = { .kind = ENTRY_WORDS, .text = words };
 
-		r = seal_words(s, record, &e, by, &said);
+		r = move_words(s, record, &e, by, &said);
 		if (!r)
 			r = node_affairs(s, record, &a);
 		if (r)
@@ -175,7 +175,7 @@ int move_withdraw(
 	const struct affairs *a;
 	struct control c;
 	struct id to;
-	int r = workable(s, record, &a);
+	int r = move_workable(s, record, &a);
 
 	if (r)
 		return r;
@@ -196,7 +196,7 @@ int move_withdraw(
 static int answerable(struct step *s, const struct id *record, const struct affairs **ret,
 	struct offer *ret_offer)
 {
-	int r = workable(s, record, ret);
+	int r = move_workable(s, record, ret);
 
 	if (r)
 		return r;
@@ -239,7 +239,7 @@ int move_accept(
 	e.worker.received_ms = times.received_ms;
 	e.worker.complete_ms = times.complete_ms;
 	offer = o.offer->ref;
-	r = seal_words(s, record, &e, by, &said);
+	r = move_words(s, record, &e, by, &said);
 	if (!r)
 		r = node_affairs(s, record, &a);
 	if (r)
@@ -266,7 +266,7 @@ int move_decline(struct step *s, const struct id *record, uint32_t code,
 	if (by->text.len) {
 		struct entry e = { .kind = ENTRY_WORDS, .text = by->text };
 
-		r = seal_words(s, record, &e, by, &said);
+		r = move_words(s, record, &e, by, &said);
 		if (!r)
 			r = node_affairs(s, record, &a);
 		if (r)

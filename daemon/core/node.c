@@ -77,6 +77,10 @@ const char *tell_word(enum tell_verb v)
 		[TELL_WARNS] = "warns of",
 		[TELL_ALARMS] = "is alarmed by",
 		[TELL_ADMITS] = "admits",
+		[TELL_ASSUMES] = "signs an assume of",
+		[TELL_RESOLVES] = "signs a resolve of",
+		[TELL_NEEDS_PEOPLE] = "needs people for",
+		[TELL_SETTLED] = "sees settled",
 		[TELL_ASKS] = "asks",
 		[TELL_IS_ASKED] = "is asked by",
 		[TELL_ANSWERS] = "answers",
@@ -302,6 +306,8 @@ static int finish_step(struct step *s)
 
 	if (!r)
 		r = quota_some(s);
+	if (!r)
+		r = circle_some(s);
 	/* Settling may touch further records, behind this one: the list grows at its end. */
 	for (size_t i = 0; i < n->n_touched && !r; i++) {
 		struct id record = n->touched[i];
@@ -521,7 +527,8 @@ uint64_t node_changes(const struct node *n)
 
 msec node_due(const struct node *n)
 {
-	msec due = n->forgetting || n->unparking || follow_waits(n) ? 0 : MSEC_NEVER;
+	msec due =
+		n->forgetting || n->unparking || n->leaving || follow_waits(n) ? 0 : MSEC_NEVER;
 
 	if (uptake_due(n) < due)
 		due = uptake_due(n);
@@ -587,6 +594,22 @@ static int load_identity(struct step *s, struct why *why)
 		return NODE_E_KEYS;
 	}
 	return 0;
+}
+
+static int count_emergencies(struct step *s)
+{
+	struct scan scan;
+	int r;
+
+	scan_init(&scan, TABLE_RECORD, (struct span){ 0 });
+	while ((r = scan_next(&scan, s->view)) == 0) {
+		struct record_row row;
+
+		if (!record_row_read(scan.value, &row))
+			return err_new(-EUCLEAN);
+		s->node->emergencies += row.emergency;
+	}
+	return r < 0 ? err_up(r) : 0;
 }
 
 static int count_forks(struct step *s)
@@ -659,6 +682,8 @@ int node_new(struct crypto *c, const struct node_keys *keys, const struct node_o
 		r = load_peers(&s);
 	if (!r)
 		r = count_forks(&s);
+	if (!r)
+		r = count_emergencies(&s);
 	if (!r)
 		r = forget_find(n, v);
 	if (!r)

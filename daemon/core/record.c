@@ -12,9 +12,8 @@
 #include "daemon/core/fold.h"
 #include "daemon/core/inside.h"
 
-#define CLASSES_MADE 2   /* 0 for the circle, 1 for access entries (P5.1) */
-#define HEADS_MAX    256 /* (P6.1) */
-#define KEYS_MAX     64  /* (P6.1) */
+#define HEADS_MAX 256 /* (P6.1) */
+#define KEYS_MAX  64  /* (P6.1) */
 
 int record_count(struct step *s, const struct id *record, size_t more)
 {
@@ -101,9 +100,7 @@ int record_new(struct step *s, const char *authority, const char *child, struct 
 /* Manifests ----------------------------------------------------------------------------------
  */
 
-/* The heads of all chains whose key begins so, at most as many as a control change may have. 0,
- * RECORD_E_MANY. */
-static int collect_heads(struct step *s, struct span prefix, struct head **ret, size_t *ret_n)
+int record_heads(struct step *s, struct span prefix, struct head **ret, size_t *ret_n)
 {
 	struct head *heads = arena_array(s->arena, HEADS_MAX, sizeof(*heads));
 	struct scan scan;
@@ -135,7 +132,7 @@ int record_manifest(
 
 	/* The newest keys: a record that was re-keyed often has more than fit (P6.1). */
 	*ret = (struct manifest){ .keys = a->keys + (a->n_keys - n), .n_keys = n };
-	return collect_heads(s, SPAN_OF(*record), &ret->heads, &ret->n_heads);
+	return record_heads(s, SPAN_OF(*record), &ret->heads, &ret->n_heads);
 }
 
 /* The manifest that says what should be here: the open Offer's, else the last Release's. */
@@ -219,8 +216,6 @@ static int release(
 		*ret_more = false;
 		return 0;
 	}
-	if (!r)
-		r = node_counts(s, 0, -1, NULL);
 	return r ? err_up(r) : say(s, record, &c, TELL_RELEASES, &to);
 }
 
@@ -252,128 +247,19 @@ static int decline_withdrawn(
 	return say(s, record, &c, TELL_DECLINES, &o->from);
 }
 
-/* The heads of all chains of one region: what of it counts (P6.9). */
-static int heads_of(
-	struct step *s, const struct id *record, const struct id *region, struct removal *ret)
-{
-	uint8_t prefix[2 * ID_LEN];
-	int r;
-
-	*ret = (struct removal){ .region = *region };
-	pair_key(record, region, prefix);
-	r = collect_heads(s, (struct span){ prefix, sizeof(prefix) }, &ret->last, &ret->n_last);
-	return r ? err_odd(r) : 0; /* one region has at most 64 incarnations (P1.6) */
-}
-
-/* Out of the circle, and a new epoch, in one turn (P6.8, P5.4). */
-static int remove_member(struct step *s, const struct id *record, const struct id *region)
-{
-	struct key_commitment keys[CLASSES_MADE];
-	const struct affairs *a;
-	struct removal out;
-	struct control c;
-	struct ref ref;
-	int r = node_affairs(s, record, &a);
-
-	if (!r)
-		r = heads_of(s, record, region, &out);
-	if (r)
-		return err_up(r);
-	move_control(s, a, CONTROL_CIRCLE, &c);
-	c.has_before = false;
-	c.removed = &out;
-	c.n_removed = 1;
-	r = chain_append(s, &(struct own_change){ .record = record, .control = &c }, &ref);
-	if (!r)
-		r = feed_last(s, region, record, &ref.at);
-	if (!r)
-		r = node_tell(
-			s, &(struct tell){
-				   .verb = TELL_REMOVES, .record = *record, .peer = *region });
-	if (!r)
-		r = node_affairs(s, record, &a);
-	if (r)
-		return err_odd(r);
-
-	move_control(s, a, CONTROL_KEY_EPOCH, &c);
-	c.has_before = false;
-	r = keys_make(s, record, a->epoch + 1, CLASSES_MADE, keys);
-	if (r)
-		return err_up(r);
-	c.keys = keys;
-	c.n_keys = CLASSES_MADE;
-	return say(s, record, &c, TELL_REKEYS, NULL);
-}
-
-/* A region that was custodian before stays what it was: a reader. */
-static int back_to_reader(struct step *s, const struct id *record, const struct member *m)
-{
-	const struct affairs *a;
-	struct circle_row row = m->row;
-	struct control c;
-	struct ref ref;
-	int r = node_affairs(s, record, &a);
-
-	if (r)
-		return err_up(r);
-	row.role = ROLE_READER;
-	move_control(s, a, CONTROL_CIRCLE, &c);
-	c.has_before = false;
-	c.set = &row;
-	c.n_set = 1;
-	r = chain_append(s, &(struct own_change){ .record = record, .control = &c }, &ref);
-	return r ? err_odd(r) : 0;
-}
-
-static bool was_custodian(const struct affairs *a, const struct id *region)
-{
-	for (size_t i = 0; i < a->n_terms; i++)
-		if (id_equal(&a->terms[i].custodian, region))
-			return true;
-	return false;
-}
-
-/* An Offer to that region which it had accepted when it was withdrawn: it owes a StandDown,
- * also when it was offered the record again since (P6.5, P6.8). */
-static const struct offer *owes_stand_down(const struct affairs *a, const struct id *region)
-{
-	for (size_t i = 0; i < a->n_offers; i++)
-		if (a->offers[i].state == OFFER_WITHDRAWN_ACCEPTED &&
-			id_equal(&a->offers[i].offer->control.to, region))
-			return &a->offers[i];
-	return NULL;
-}
-
-/* The candidate of a closed offer that is still a writer; NULL: none. */
-static const struct member *left_over(const struct affairs *a)
-{
-	for (size_t i = 0; i < a->n_members; i++) {
-		const struct member *m = &a->members[i];
-		const struct offer *o = affairs_offer_to(a, &m->row.region);
-
-		if (m->removed || m->row.role != ROLE_WRITER || !o ||
-			owes_stand_down(a, &m->row.region))
-			continue;
-		if (o->state == OFFER_DECLINED || o->state == OFFER_REFUSED_LATE ||
-			o->state == OFFER_STOOD_DOWN)
-			return m;
-	}
-	return NULL;
-}
-
 /* One thing that follows by itself. *ret_more: something was done, look again. */
 static int follow_up(struct step *s, const struct id *record, bool *ret_more)
 {
 	const struct id *self = &s->node->region;
 	const struct affairs *a;
 	const struct offer *o;
-	const struct member *m;
 	int r = node_affairs(s, record, &a);
 
 	*ret_more = false;
 	if (r)
 		return err_up(r);
-	if (!a->known || a->forked || a->needs_newer)
+	/* What of its own does not count yet may say otherwise than what it would write. */
+	if (!a->known || a->forked || a->needs_newer || affairs_dangling(a, self))
 		return 0;
 	r = chain_writable(s, record);
 	if (r)
@@ -382,16 +268,12 @@ static int follow_up(struct step *s, const struct id *record, bool *ret_more)
 	if (id_equal(&a->custodian, self)) {
 		if (a->open && a->open->accept)
 			return release(s, record, a, ret_more);
-		m = left_over(a);
-		if (m && was_custodian(a, &m->row.region))
-			return back_to_reader(s, record, m);
-		if (m) {
-			struct id region = m->row.region;
-
-			return remove_member(s, record, &region);
-		}
+		r = circle_settle(s, record, a, ret_more);
+		if (r || *ret_more)
+			return r ? err_up(r) : 0;
+		*ret_more = true;
 	}
-	o = owes_stand_down(a, self);
+	o = affairs_owes_stand_down(a, self);
 	if (o)
 		return stand_down(s, record, a, o);
 	o = affairs_offer_to(a, self);
@@ -474,12 +356,34 @@ static int check_complete(struct step *s, const struct id *record, const struct 
 	return r ? err_up(r) : 0;
 }
 
+/* What people must know of, as it changes; and how many records are ours. */
+static int tell_changes(struct step *s, const struct id *record, const struct record_row *was,
+	const struct record_row *row)
+{
+	const struct id *self = &s->node->region;
+	const bool was_ours = was->term && id_equal(&was->custodian, self),
+		   ours = id_equal(&row->custodian, self);
+	int r = 0;
+
+	if (was_ours != ours)
+		r = node_counts(s, 0, ours ? 1 : -1, NULL);
+	if (!r && ours && was->term != row->term && row->term > 1)
+		r = node_tell(s, &(struct tell){ .verb = TELL_TAKES_OVER, .record = *record });
+	if (!r && was->emergency != row->emergency) {
+		s->node->emergencies += row->emergency ? 1 : UINT64_MAX;
+		r = node_tell(s, &(struct tell){ .verb = row->emergency ? TELL_NEEDS_PEOPLE
+									: TELL_SETTLED,
+					 .record = *record,
+					 .peer = row->custodian });
+	}
+	return r ? err_up(r) : 0;
+}
+
 static int update_row(struct step *s, const struct id *record, const struct affairs *a)
 {
 	const struct id *self = &s->node->region;
 	struct record_row row, was;
 	uint8_t before[RECORD_ROW_MAX], after[RECORD_ROW_MAX];
-	bool ours = id_equal(&a->custodian, self);
 	int r = record_get(s->view, record, &row);
 
 	if (r)
@@ -491,6 +395,8 @@ static int update_row(struct step *s, const struct id *record, const struct affa
 	row.offer_open = a->open;
 	row.offer_to = a->open ? a->open->offer->control.to : (struct id){ 0 };
 	row.offer_seq = a->open ? a->open->offer->ref.at.seq : 0;
+	row.acting = row.role != ROLE_CUSTODIAN && affairs_responsible(a, self);
+	row.emergency = a->forked || a->assumed;
 	/* One Offer may take another's place in one step: what was whole for the one need not
 	 * be so for the other (P6.7). */
 	if (was.offer_seq != row.offer_seq)
@@ -500,14 +406,9 @@ static int update_row(struct step *s, const struct id *record, const struct affa
 	r = check_complete(s, record, a, NULL, &row);
 	if (r)
 		return err_up(r);
-	if (ours && was.term != row.term) {
-		r = node_counts(s, 0, 1, NULL);
-		if (!r && row.term > 1)
-			r = node_tell(s,
-				&(struct tell){ .verb = TELL_TAKES_OVER, .record = *record });
-		if (r)
-			return err_up(r);
-	}
+	r = tell_changes(s, record, &was, &row);
+	if (r)
+		return err_up(r);
 	if (record_row_write(&was, before) == record_row_write(&row, after) &&
 		memcmp(before, after, record_row_write(&row, after)) == 0)
 		return 0;

@@ -514,7 +514,7 @@ bool control_row_read(
 bool record_row_read(struct span value, struct record_row *ret)
 {
 	struct reader r = reader_of(value);
-	uint8_t role = get_u8(&r);
+	uint8_t role = get_u8(&r), flags;
 
 	ret->role = role <= ROLE_READER ? (enum role)role : ROLE_NONE;
 	ret->wanted = get_u8(&r);
@@ -524,7 +524,10 @@ bool record_row_read(struct span value, struct record_row *ret)
 	ret->offer_open = get_u8(&r);
 	get_into(&r, ret->offer_to.b, ID_LEN);
 	ret->since_ms = get_u64(&r);
-	ret->complete = get_u8(&r);
+	flags = get_u8(&r);
+	ret->complete = flags & 1;
+	ret->acting = flags & 2;
+	ret->emergency = flags & 4;
 	ret->offer_seq = get_u64(&r);
 	return !r.bad;
 }
@@ -553,7 +556,7 @@ size_t record_row_write(const struct record_row *row, uint8_t into[RECORD_ROW_MA
 	put_u8(&w, row->offer_open);
 	put_bytes(&w, row->offer_to.b, ID_LEN);
 	put_u64(&w, row->since_ms);
-	put_u8(&w, row->complete);
+	put_u8(&w, (uint8_t)(row->complete | row->acting << 1 | row->emergency << 2));
 	put_u64(&w, row->offer_seq);
 	return w.len;
 }

@@ -116,6 +116,8 @@ struct record_row {
 	struct id offer_to;
 	uint64_t offer_seq; /* where it stands in its chain; 0: none is open */
 	uint64_t since_ms;  /* of the newest custody change, as seen here */
+	bool acting;        /* responsible, and not the custodian */
+	bool emergency;     /* assumed or forked: people must settle it */
 	bool complete; /* the open offer's (or last release's) manifest is held and verified */
 };
 MUST_USE int record_get(const struct view *v, const struct id *record, struct record_row *ret);

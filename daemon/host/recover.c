@@ -31,6 +31,7 @@ static int make(struct host *h, struct why *why)
 		.audit_keep_ms = h->conf.audit_keep * UINT64_C(86400000),
 		.quota_record = h->conf.quota_record,
 		.quota_peer = h->conf.quota_peer,
+		.remove_former = !h->conf.keep_former,
 	};
 	struct store_read *read;
 	struct view view;

@@ -67,6 +67,13 @@ static const struct row {
 			       "e93a5c7b1d0f4286ae8c4d6f2b0e7195" },
 	[TELL_DROPS_PEER]  = { LOG_NOTICE,  "links with {peer} no more[: {text}]",
 			       "6b8d2f4a0c1e4957b3f5d7e9a1c3e5f7" },
+	[TELL_ASSUMES]     = { LOG_WARNING, "signs that {peer} takes the duty for {record}", NULL },
+	[TELL_RESOLVES]    = { LOG_WARNING, "signs that {peer} is the custodian of {record} next", NULL },
+	[TELL_NEEDS_PEOPLE] = { LOG_ERR,    "shows {record} as the duty of more than one region: people must"
+					    " settle it[ (custodian: {peer})]",
+			       "b4a70c9e35d24f18a6e1d08f7c93b52a" },
+	[TELL_SETTLED]     = { LOG_NOTICE,  "sees the duty for {record} settled[: {peer} is the custodian]",
+			       "53e8d1f6a90b4c7d82b6f4e9c1a07d38" },
 	[TELL_ASKS]        = { LOG_INFO,    "asks {peer} for a record", NULL },
 	[TELL_IS_ASKED]    = { LOG_NOTICE,  "is asked for a record by {peer}: somebody must answer",
 			       "0c6b5a2f9d8e4137a4c1e7f3b2d09586" },

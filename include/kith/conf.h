@@ -50,6 +50,7 @@ struct conf {
 	unsigned audit_keep;            /* days; 400 */
 	enum log_level log_level;       /* info */
 	unsigned move_warn, move_alarm; /* working days; CONF_NEVER; 1 and 5 */
+	bool keep_former;               /* remove_former = never; after-backup */
 };
 
 /* 0, CONF_E_ABSENT (.path itself is not there), CONF_E_BAD. *ret only on 0. */

@@ -60,6 +60,8 @@ struct ctl_request {
 	uint64_t after, limit;
 	struct span kind;
 	struct span request;
+	uint32_t circle_role;
+	bool guardian, keep_none, anyway;
 	bool has_from, has_to; /* days of a question */
 	struct date from, to;
 	bool again;
@@ -121,7 +123,7 @@ struct ctl_status {
 		oldest_unreplicated_ms, commits, flushes, verifications, signatures, forks,
 		link_since_ms, full_since_ms, wants_since_ms, forks_since_ms, bytes_in,
 		bytes_out, requests_in, requests_out, moves_warning, moves_alarm,
-		move_oldest_ms;
+		move_oldest_ms, emergencies;
 	uint32_t wire_min, wire_max, store_format;
 };
 struct ctl_import {

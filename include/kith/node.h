@@ -33,6 +33,7 @@ struct node_options {
 	const char *software;   /* "kith 0.1.0" */
 	const char *listen;     /* endpoint for kith-link to bind; NULL: do not listen */
 	uint64_t started_ms;    /* wall clock */
+	bool remove_former;     /* a former custodian leaves after the first verified backup */
 	uint64_t audit_keep_ms; /* who asked what is kept so long; 0: not noted */
 	uint32_t wire_max;      /* 0: WIRE_VERSION. For tests: what a later kith would say */
 	uint64_t quota_record, quota_peer; /* bytes that one region can make us hold, in one
@@ -119,14 +120,18 @@ enum tell_verb {
 	TELL_STOPS,  /* writing in .record: its own chain is forked */
 	TELL_ADDS_PEER,
 	TELL_DROPS_PEER,
-	TELL_ADMITS,      /* local work, .text: appended, imported */
-	TELL_ASKS,        /* .peer for a record */
-	TELL_IS_ASKED,    /* by .peer: people must answer */
-	TELL_ANSWERS,     /* .peer; .text: offered, refused */
-	TELL_IS_ANSWERED, /* by .peer; .text likewise */
-	TELL_PARKS,       /* .record: content from .peer, .text why */
-	TELL_WARNS,       /* the move of .record with .peer waits too long: .text for whom */
-	TELL_ALARMS,      /* and longer */
+	TELL_ADMITS,       /* local work, .text: appended, imported */
+	TELL_ASSUMES,      /* signs that .peer takes the duty for .record */
+	TELL_RESOLVES,     /* signs that .peer is custodian of .record next */
+	TELL_NEEDS_PEOPLE, /* .record: its duty was assumed, or its custody has forked */
+	TELL_SETTLED,      /* and no more */
+	TELL_ASKS,         /* .peer for a record */
+	TELL_IS_ASKED,     /* by .peer: people must answer */
+	TELL_ANSWERS,      /* .peer; .text: offered, refused */
+	TELL_IS_ANSWERED,  /* by .peer; .text likewise */
+	TELL_PARKS,        /* .record: content from .peer, .text why */
+	TELL_WARNS,        /* the move of .record with .peer waits too long: .text for whom */
+	TELL_ALARMS,       /* and longer */
 	TELL_COUNT,
 };
 const char *tell_word(enum tell_verb v);

@@ -71,6 +71,8 @@ enum control_kind {
 	CONTROL_KEY_EPOCH,
 	CONTROL_CLOSE,
 	CONTROL_ERASURE,
+	CONTROL_ASSUME,
+	CONTROL_RESOLVE,
 	CONTROL_UNKNOWN /* any other number: kept, see (P6.11) */
 };
 enum role { ROLE_NONE, ROLE_CUSTODIAN, ROLE_WRITER, ROLE_READER };
@@ -118,13 +120,15 @@ struct control {
 	size_t n_set;
 	struct removal *removed;
 	size_t n_removed;
-	struct id to;      /* offer */
-	uint32_t code;     /* offer, decline */
+	struct id to;      /* offer, assume, resolve */
+	uint32_t code;     /* offer, decline, assume, resolve */
 	bool has_manifest; /* offer, release */
 	struct manifest manifest;
 	struct key_commitment *keys; /* genesis, key epoch */
 	size_t n_keys;
-	struct head last; /* close */
+	struct ref *votes; /* assume, resolve: what the one that leads rests on */
+	size_t n_votes;
+	struct head last; /* close, resolve */
 };
 /* Every field that the kind needs is there and in range; the kinds' own fields only. */
 MUST_USE int wire_control_decode(struct span bytes, struct arena *a, struct control *ret);

@@ -483,8 +483,8 @@ def pairs():
     r = begun(SOUTH)
     offer = r.offer(NORTH, SOUTH)
     lives = sorted(range(2), key=SOUTH.incarnation)
-    accept = r.answer(kf.ACCEPT, SOUTH, offer, i=lives[1])
     decline = r.answer(kf.DECLINE, SOUTH, offer, i=lives[0], code=1)
+    accept = r.answer(kf.ACCEPT, SOUTH, offer, i=lives[1])
     yield 'two lives of one region answered differently', Issue(
         r, NORTH, without(r, decline)).bytes(), Issue(r, EAST, without(r, accept)).bytes()
     yield 'Accept and Withdraw crossed, with and without the StandDown', Issue(

@@ -41,6 +41,16 @@ class Held:
                 for n in names if self.control.HasField(n)]
 
 
+    def rests_on(self):
+        """What must be held and count for it to count."""
+        k = self.control
+        out = [(p, i) for _, p, i in self.named(k.kind in (kf.OFFER, kf.CIRCLE))]
+        out += [(kf.ref_place(v), v.change) for v in k.votes]
+        if k.kind == kf.RESOLVE:
+            out.append((kf.ref_place(k.last), k.last.change))
+        return out
+
+
 class Duty:
     def __init__(self, region, begin, end, how, term, still=False):
         self.region, self.begin, self.end, self.how, self.term = region, begin, end, how, term
@@ -75,6 +85,7 @@ class Reckoning:
         lacks = {(p, i) for h in held for _, p, i in h.named(True) if not self._get(p, i)}
         self.lacks = sorted(lacks)
         self.terms, self.offers, self.forked = [], [], False
+        self.order = self._count()
         made = [self.held[p] for p in sorted(self.held)
                 if self.held[p].control.kind == kf.GENESIS and p[2] == 1]
         self.genesis = made[0] if made else None
@@ -100,9 +111,23 @@ class Reckoning:
             self.days[p] = max([h.control.date.day] + [self.days[q] for q in behind])
             todo.pop()
 
+    def _count(self):
+        """(P6.3) Those that count, by clock, each chain in its own order."""
+        counted = set()
+        more = True
+        while more:
+            ready = {p for p, h in self.held.items() if p not in counted and all(
+                self._get(q, i) and q in counted for q, i in h.rests_on())}
+            counted |= ready
+            more = bool(ready)
+        clocks, last = {}, {}
+        for p in sorted(self.held):
+            clocks[p] = last[p[:2]] = max(last.get(p[:2], 0), self.held[p].control.clock)
+        return [self.held[p] for p in sorted(counted, key=lambda p: (clocks[p], p))]
+
     def _by(self, author):
-        """Its control changes in the order of its chains."""
-        return [self.held[p] for p in sorted(self.held) if p[0] == author]
+        """What counts of its control changes, in order."""
+        return [h for h in self.order if h.place[0] == author]
 
     def _walk(self):
         begun, custodian, number = self.genesis, self.genesis.place[0], 1

@@ -626,9 +626,9 @@ def unwrap(secret, info, wrapped):
 # P6 Control bodies ---------------------------------------------------------------------------
 
 (GENESIS, CIRCLE, OFFER, WITHDRAW, ACCEPT, DECLINE, STAND_DOWN, RELEASE, KEY_EPOCH, CLOSE,
- ERASURE) = range(1, 12)
+ ERASURE, ASSUME, RESOLVE) = range(1, 14)
 KINDS = ['?', 'genesis', 'circle', 'offer', 'withdraw', 'accept', 'decline', 'stand down',
-         'release', 'key epoch', 'close', 'erasure']
+         'release', 'key epoch', 'close', 'erasure', 'assume', 'resolve']
 
 # What each kind has beside kind, date, term and clock, and what it may have (P6.1).
 NEEDS = {GENESIS: ['genesis', 'keys'], CIRCLE: ['right', 'circle'],
@@ -637,9 +637,10 @@ NEEDS = {GENESIS: ['genesis', 'keys'], CIRCLE: ['right', 'circle'],
          DECLINE: ['right', 'before', 'offer', 'code'],
          STAND_DOWN: ['right', 'before', 'offer', 'withdraw'],
          RELEASE: ['right', 'before', 'offer', 'accept', 'manifest'],
-         KEY_EPOCH: ['right', 'keys'], CLOSE: ['last'], ERASURE: ['right']}
+         KEY_EPOCH: ['right', 'keys'], CLOSE: ['last'], ERASURE: ['right'],
+         ASSUME: ['right', 'to', 'code'], RESOLVE: ['right', 'to', 'code', 'last']}
 MAY = {CIRCLE: ['before'], KEY_EPOCH: ['before'], CLOSE: ['right', 'before'],
-       ERASURE: ['before']}
+       ERASURE: ['before'], ASSUME: ['votes'], RESOLVE: ['votes']}
 
 
 def check_ref(ref, what, rule='P6.1'):
@@ -684,8 +685,12 @@ def control_decode(body, what='control'):
         need(c.term == 1, 'P6.2', f'{what}: term {c.term}')
     if c.kind in (ACCEPT, DECLINE, STAND_DOWN):
         need(c.right == c.offer, 'P6.3', f'{what}: its right is not the Offer')
-    need(c.kind not in (OFFER, DECLINE) or c.code >= 1, 'P6.1', f'{what}: code 0')
-    need(c.kind != OFFER or len(c.to) == 16, 'P6.1', f'{what}: to')
+    need(c.kind not in (OFFER, DECLINE, ASSUME, RESOLVE) or c.code >= 1, 'P6.1',
+         f'{what}: code 0')
+    need(c.kind not in (OFFER, ASSUME, RESOLVE) or len(c.to) == 16, 'P6.1', f'{what}: to')
+    need(len(c.votes) <= 64, 'P6.1', f'{what}: {len(c.votes)} votes')
+    for vote in c.votes:
+        check_ref(vote, f'{what}: a vote')
     if c.HasField('manifest'):
         need(len(c.manifest.heads) <= 256 and len(c.manifest.lacks) <= 256, 'P6.1',
              f'{what}: heads in the manifest')

@@ -171,7 +171,7 @@ class Custody:
 
     def _take(self, c):
         k = c.control
-        self.now, self.what = c, f'{self.say(c.place)} ({kf.KINDS[k.kind % 12]})'
+        self.now, self.what = c, f'{self.say(c.place)} ({kf.KINDS[k.kind % len(kf.KINDS)]})'
         if k.kind not in kf.NEEDS:
             need(not c.h.flags & kf.MUST_UNDERSTAND, 'P6.11',
                  f'{self.what}: control kind {k.kind} needs a newer kith')

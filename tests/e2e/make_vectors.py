@@ -481,6 +481,9 @@ def controls():
     kr.Record(r.export())
     good = []
     erasure = r.put_control(south, kf.ERASURE, term=2, right=make_ref(r.begin))
+    vote = r.put_control(south, kf.ASSUME, term=2, right=make_ref(r.begin), to=north.id, code=1)
+    r.put_control(north, kf.RESOLVE, term=2, right=make_ref(r.begin), to=north.id, code=2,
+                  last=make_ref(decline, pb.Head), votes=[make_ref(vote)])
     kinds = {}
     for c in r.changes:
         if not kf.header_decode(c.header).flags:
@@ -489,7 +492,7 @@ def controls():
         kinds.setdefault(k.kind, c)
         good.append({'kind': k.kind, 'name': kf.KINDS[k.kind], 'fields': plain(k),
                      'bytes': c.body})
-    assert set(kinds) == set(range(1, 12))
+    assert set(kinds) == set(range(1, 14))
     genesis, circle, offer = kinds[kf.GENESIS], kinds[kf.CIRCLE], kinds[kf.OFFER]
     close = kinds[kf.CLOSE]
 

@@ -470,11 +470,13 @@ class DryRuns(Base):
         north, south = self.region('north').start(), self.region('south').start()
         east = self.region('east').start_kithd()
         kith.introduce(north, south)
-        mine, offered, coming = (new_record(r, 'a note') for r in (north, north, south))
+        mine, offered, shared, coming = (new_record(r, 'a note')
+                                         for r in (north, north, north, south))
         north.ctl('move', 'offer', offered, '--to', 'south', '--reason', 'E3')
         south.ctl('move', 'offer', coming, '--to', 'north', '--reason', 'E3')
         kith.wait_for(lambda: [m for r in ask(north, verb='move list') for m in r.moves
                                if m.state == 'complete'], 20, 'what is offered is complete')
+        north.ctl('circle', 'add', shared, 'south', '--role', 'reader')
         for a, b in ((south, 'north'), (north, 'south')):
             a.ctl('move', 'request', b, '340/1', '--purpose', 'placed here', '--worker', 'Jo')
         kith.wait_for(lambda: len([q for r in ask(north, verb='move requests')
@@ -501,6 +503,11 @@ class DryRuns(Base):
             'move accept': [coming, '--worker', 'Amina Example'],
             'move decline': [coming, '--code', 'no-placement'],
             'move withdraw': [offered], 'reload': [],
+            'circle add': [mine, 'south', '--role', 'reader'],
+            'circle remove': [shared, 'south'], 'circle guardian': [shared, 'south', '--guardian'],
+            'custody assume': [shared, '--to', 'south', '--reason', 'lost'],
+            'custody resolve': [shared, '--to', 'south', '--reason', 'lost'],
+            'backup verified': [],
             'move request': ['south', '340/17', '--purpose', 'placed here', '--worker', 'Jo'],
             'move refuse': [asked, '--code', '1'], 'move cancel': [ours],
         }

@@ -14,7 +14,7 @@ awk -f conf/man/codes.awk include/kith/*.def >"$page" || exit 1
 mandoc -T lint -W warning "$page" || failed=1
 
 # How many rows of each list there are, how many of them the page has.
-for list in PROBLEM VERDICT REASON DECLINE REFUSAL; do
+for list in PROBLEM VERDICT REASON DECLINE REFUSAL EMERGENCY; do
 	names=$(sed -n "s/^$list([^\"]*\"\([^\"]*\)\".*/\1/p" include/kith/*.def)
 	[ "$(wc -l <<<"$names")" -ge 3 ] || {
 		echo "codes.sh: cannot read the rows of $list"
@@ -32,7 +32,7 @@ for list in PROBLEM VERDICT REASON DECLINE REFUSAL; do
 		}
 	done <<<"$names"
 	# A list with what to do must have it in every row.
-	[ $list = REASON ] && continue
+	[ $list = REASON ] || [ $list = EMERGENCY ] && continue
 	grep -nE "^$list\(.*, *\"\" *\)" include/kith/*.def && {
 		echo "codes.sh: a $list without what to do"
 		failed=1

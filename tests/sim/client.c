@@ -513,3 +513,82 @@ void client_requests(struct region *r)
 	}
 	world_tell(r->world, r, "lists %zu requests", n);
 }
+
+/* The circle, and what guardians sign ---------------------------------------------------------
+ */
+
+bool client_circle_add(struct region *r, struct record *record, const struct region *who,
+	enum role role, bool guardian)
+{
+	char id[ID_TEXT_LEN], peer[ID_TEXT_LEN];
+	const struct ctl_request q = { .verb = VERB_CIRCLE_ADD,
+		.record = span_of(id_text(&record->id, id)),
+		.peer = span_of(id_text(&who->id, peer)),
+		.circle_role = role,
+		.guardian = guardian };
+	const unsigned before = record->may;
+	struct answer answer;
+
+	record->may |= 1u << who->index;
+	client_ask(r, &q, &answer);
+	if (answer.problem[0])
+		record->may = before;
+	return done(&answer);
+}
+
+bool client_circle_remove(
+	struct region *r, const struct record *record, const struct region *who)
+{
+	char id[ID_TEXT_LEN], peer[ID_TEXT_LEN];
+	const struct ctl_request q = { .verb = VERB_CIRCLE_REMOVE,
+		.record = span_of(id_text(&record->id, id)),
+		.peer = span_of(id_text(&who->id, peer)) };
+	struct answer answer;
+
+	client_ask(r, &q, &answer);
+	return done(&answer);
+}
+
+bool client_sign(struct region *r, const struct record *record, enum verb verb,
+	const struct region *to, bool anyway)
+{
+	char id[ID_TEXT_LEN], peer[ID_TEXT_LEN];
+	const struct ctl_request q = { .verb = verb,
+		.record = span_of(id_text(&record->id, id)),
+		.peer = span_of(id_text(&to->id, peer)),
+		.code = 1,
+		.anyway = anyway };
+	struct answer answer;
+
+	client_ask(r, &q, &answer);
+	return done(&answer);
+}
+
+bool client_backup(struct region *r)
+{
+	const struct ctl_request q = { .verb = VERB_BACKUP_VERIFIED };
+	struct answer answer;
+
+	client_ask(r, &q, &answer);
+	return done(&answer);
+}
+
+void client_custody(struct region *r, const struct record *record)
+{
+	char id[ID_TEXT_LEN];
+	const struct ctl_request q = { .verb = VERB_CUSTODY,
+		.record = span_of(id_text(&record->id, id)) };
+	struct answer a;
+
+	client_ask(r, &q, &a);
+	for (size_t i = 0; i < a.n; i++)
+		if (strcmp(a.values[i].name, "name") == 0 && i + 4 < a.n)
+			world_tell(r->world, r, "custody %s: %s %s", record->name,
+				a.values[i].value,
+				strcmp(a.values[i + 2].name, "how") == 0
+					? a.values[i + 2].value
+					: a.values[i + 3].value);
+		else if (strcmp(a.values[i].name, "notes") == 0)
+			world_tell(
+				r->world, r, "custody %s: %s", record->name, a.values[i].value);
+}

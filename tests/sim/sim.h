@@ -288,6 +288,14 @@ bool client_offer(
 bool client_accept(struct region *r, const struct record *record, const char *worker);
 bool client_decline(struct region *r, const struct record *record, uint32_t code);
 bool client_withdraw(struct region *r, const struct record *record);
+bool client_circle_add(struct region *r, struct record *record, const struct region *who,
+	enum role role, bool guardian);
+bool client_circle_remove(
+	struct region *r, const struct record *record, const struct region *who);
+bool client_sign(struct region *r, const struct record *record, enum verb verb,
+	const struct region *to, bool anyway);
+bool client_backup(struct region *r);
+void client_custody(struct region *r, const struct record *record);
 bool client_alias(struct region *r, const struct record *record, const char *authority,
 	const char *child);
 bool client_request(

@@ -16,8 +16,10 @@
  *	offer north R1 to south reason 1, accept south R1 "Jo", decline south R1 2,
  *	alias north R1 998 child-1      an identifier by which it can be asked for
  *	withdraw north R1, show south R1, list south
- *	request south from north 998/1 "purpose", refuse north south 4,
- *	cancel south, requests south
+ *	request south from north 998/1 "purpose", refuse north south 4, cancel south,
+ *	requests south
+ *	add north R1 east reader [guardian], remove north R1 east, backup north
+ *	assume south R1 east [anyway], resolve south R1 east [anyway], custody south R1
  *	wait-for south R1 150           until so many of its changes are there
  *	quota south 8 1000              KiB that it may hold of one, in a record and in all
  */
@@ -265,6 +267,40 @@ static void do_alias(struct story *s)
 	client_alias(region_at(s, 1), record_at(s, 2), text_at(s, 3), text_at(s, 4));
 }
 
+static void do_add(struct story *s)
+{
+	client_circle_add(region_at(s, 1), record_at(s, 2), region_at(s, 3),
+		strcmp(text_at(s, 4), "writer") == 0 ? ROLE_WRITER : ROLE_READER,
+		s->words[5] != NULL);
+}
+
+static void do_remove(struct story *s)
+{
+	client_circle_remove(region_at(s, 1), record_at(s, 2), region_at(s, 3));
+}
+
+static void do_assume(struct story *s)
+{
+	client_sign(region_at(s, 1), record_at(s, 2), VERB_CUSTODY_ASSUME, region_at(s, 3),
+		s->words[4] != NULL);
+}
+
+static void do_resolve(struct story *s)
+{
+	client_sign(region_at(s, 1), record_at(s, 2), VERB_CUSTODY_RESOLVE, region_at(s, 3),
+		s->words[4] != NULL);
+}
+
+static void do_backup(struct story *s)
+{
+	client_backup(region_at(s, 1));
+}
+
+static void do_custody(struct story *s)
+{
+	client_custody(region_at(s, 1), record_at(s, 2));
+}
+
 static void do_request(struct story *s)
 {
 	client_request(region_at(s, 1), region_at(s, 3), text_at(s, 4), text_at(s, 5));
@@ -331,6 +367,12 @@ static const struct {
 	{ "accept", do_accept },
 	{ "decline", do_decline },
 	{ "withdraw", do_withdraw },
+	{ "add", do_add },
+	{ "remove", do_remove },
+	{ "assume", do_assume },
+	{ "resolve", do_resolve },
+	{ "backup", do_backup },
+	{ "custody", do_custody },
 	{ "alias", do_alias },
 	{ "request", do_request },
 	{ "refuse", do_refuse },

@@ -164,8 +164,9 @@ static struct item pop(struct world *w)
 
 void world_node(struct region *r, msec at)
 {
-	static const struct node_options options = { .software = "kith sim",
-		.listen = "tcp://*:1" };
+	static const struct node_options options = {
+		.software = "kith sim", .listen = "tcp://*:1", .remove_former = true
+	};
 	struct node_options o = options;
 	struct why why = { { 0 } };
 	int rc;

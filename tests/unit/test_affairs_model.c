@@ -93,6 +93,8 @@ static void name(struct control *c, const struct ref *names, unsigned to)
 	case CONTROL_KEY_EPOCH:
 	case CONTROL_CLOSE:
 	case CONTROL_ERASURE:
+	case CONTROL_ASSUME:
+	case CONTROL_RESOLVE:
 	case CONTROL_UNKNOWN:
 		fail();
 	}

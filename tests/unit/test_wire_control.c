@@ -22,9 +22,11 @@ enum {
 	MANIFEST,
 	KEYS,
 	LAST,
-	CLOCK
+	CLOCK,
+	VOTES
 };
 
+static struct ref votes[2];
 static struct head heads[257];
 static struct circle_row rows[65];
 static struct key_commitment keys[65];
@@ -77,10 +79,17 @@ static struct control control_of(enum control_kind kind)
 	c.has_manifest = kind == CONTROL_OFFER || kind == CONTROL_RELEASE;
 	if (c.has_manifest)
 		c.manifest = (struct manifest){ heads, 2, hash_of(0), keys, 2, heads, 1 };
-	if (kind == CONTROL_OFFER)
+	const bool vote = kind == CONTROL_ASSUME || kind == CONTROL_RESOLVE;
+	if (kind == CONTROL_OFFER || vote)
 		c.to = id_of(9);
-	if (kind == CONTROL_OFFER || kind == CONTROL_DECLINE)
+	if (kind == CONTROL_OFFER || kind == CONTROL_DECLINE || vote)
 		c.code = 1;
+	if (vote) {
+		votes[0] = ref_of(10);
+		votes[1] = ref_of(11);
+		c.votes = votes;
+		c.n_votes = 2;
+	}
 	if (kind == CONTROL_GENESIS) {
 		c.has_right = false;
 		memset(c.random, 7, sizeof(c.random));
@@ -98,7 +107,7 @@ static struct control control_of(enum control_kind kind)
 		c.removed = removed;
 		c.n_removed = 1;
 	}
-	if (kind == CONTROL_CLOSE)
+	if (kind == CONTROL_CLOSE || kind == CONTROL_RESOLVE)
 		c.last = heads[0];
 	return c;
 }
@@ -191,7 +200,8 @@ static void field_of_another_kind_is_refused(void **state)
 				if (has_field(s, n) || !has_field(other, n))
 					continue;
 				if (n == BEFORE &&
-					(k == CONTROL_CIRCLE || k >= CONTROL_KEY_EPOCH))
+					(k == CONTROL_CIRCLE ||
+						(k >= CONTROL_KEY_EPOCH && k < CONTROL_ASSUME)))
 					continue;
 				struct span field = other;
 				for (uint64_t m = KIND; m <= CLOCK; m++)

@@ -18,7 +18,7 @@ tells
 	  10.000 south accepts R1 north
 	  10.000 north withdraws R1 south
 	  10.000 north shows R1 custodian=north, custody=ours, role=custodian, changes=6, entries=2, conflicts=0
-	  10.000 south shows R1 custodian=north, custody=offered to us by north, role=writer, changes=7, entries=3, conflicts=0
+	  10.000 south shows R1 custodian=north, custody=acting: accepted from north, role=writer, changes=7, entries=3, conflicts=0
 end
 heal north south
 wait 60s

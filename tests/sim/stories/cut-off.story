@@ -21,7 +21,7 @@ note south R1 "written by the acceptor"
 wait 30s
 tells
 	  50.000 north shows R1 custodian=north, custody=ours, offered to south, role=custodian, changes=5, entries=2, conflicts=0
-	  50.000 south shows R1 custodian=north, custody=offered to us by north, role=writer, changes=7, entries=3, conflicts=0
+	  50.000 south shows R1 custodian=north, custody=acting: accepted from north, role=writer, changes=7, entries=3, conflicts=0
 	  50.000 north admits R1 1: entries
 	  50.000 south admits R1 1: entries
 end
@@ -84,7 +84,7 @@ tells
 	 242.091 north dials east
 	 242.111 north loses east: no answer
 	 265.000 south shows R1 custodian=south, custody=ours, offered to east, role=custodian, changes=13, entries=6, conflicts=0
-	 265.000 east shows R1 custodian=south, custody=offered to us by south, role=writer, changes=16, entries=8, conflicts=0
+	 265.000 east shows R1 custodian=south, custody=acting: accepted from south, role=writer, changes=16, entries=8, conflicts=0
 end
 heal all
 wait 120s
