@@ -129,6 +129,11 @@ int emergency_sign(struct step *s, const struct id *record, enum control_kind ki
 		return PROBLEM_INCOMPLETE;
 	if (a->needs_newer)
 		return PROBLEM_NEEDS_NEWER;
+	r = chain_writable(s, record);
+	if (r)
+		return r < 0                 ? err_up(r)
+		       : r == CHAIN_E_FORKED ? PROBLEM_CHAIN_FORKED
+					     : PROBLEM_TOO_LARGE;
 	move_control(s, a, kind, &c);
 	c.has_before = false;
 	c.right = a->disputed.begun;

@@ -34,6 +34,13 @@ static const struct {
 	[DEED_DECLINE] = { "decline", "rcn" },
 	[DEED_PROVE] = { "prove", "rc" },
 	[DEED_WITHDRAW] = { "withdraw", "rc" },
+	[DEED_ADD] = { "add", "rcrn" }, /* whom; 1: as a writer, 2: as a guardian */
+	[DEED_REMOVE] = { "remove", "rcr" },
+	[DEED_REQUEST] = { "request", "rcr" }, /* of whom */
+	[DEED_REFUSE] = { "refuse", "rcr" },   /* whose first request */
+	[DEED_ASSUME] = { "assume", "rcr" },   /* for whom */
+	[DEED_RESOLVE] = { "resolve", "rcr" },
+	[DEED_BACKUP] = { "backup", "rc" },
 	[DEED_CUT] = { "cut", "rr" },
 	[DEED_MUTE] = { "mute", "rr" }, /* from, to */
 	[DEED_HEAL] = { "heal", "rr" },

@@ -21,7 +21,8 @@ const char *law_name(enum law law)
 		"somebody responsible at every moment", "nothing sent that is not stored",
 		"what a peer can make grow has bounds", "nothing wanted when healed and quiet",
 		"no cursor ahead of what is held or wanted", "counted costs",
-		"certificates verify and agree" };
+		"certificates verify and agree", "somebody responsible holds the whole record",
+		"one custodian of record" };
 
 	return names[law];
 }
@@ -315,6 +316,7 @@ void law_standing(struct region *r, struct record *record, struct standing *ret)
 	for (unsigned i = 0; i < w->n_regions; i++)
 		if (affairs_role(&a, &w->regions[i].id) != ROLE_NONE)
 			ret->members |= 1u << i;
+	custody_standing(r, record, &a, ret);
 	arena_done(&arena);
 }
 
@@ -411,8 +413,10 @@ void law_after_commit(struct region *r)
 		if (r->wrote.control[i])
 			law_standing(r, &w->records[i], &w->records[i].standing[r->index]);
 	store_turn_abort(r->store);
-	for (size_t i = 0; i < w->n_records; i++)
+	for (size_t i = 0; i < w->n_records; i++) {
 		check_duty(w, &w->records[i]);
+		custody_check(w, &w->records[i]);
+	}
 }
 
 /* At quiet points
@@ -432,8 +436,10 @@ void law_everywhere(struct world *w)
 		check_file(r, "data");
 		check_file(r, "keys");
 	}
-	for (size_t k = 0; k < w->n_records; k++)
+	for (size_t k = 0; k < w->n_records; k++) {
 		check_duty(w, &w->records[k]);
+		custody_check(w, &w->records[k]);
+	}
 	watch_everywhere(w);
 }
 
@@ -447,6 +453,7 @@ static unsigned members_of(const struct world *w, const struct record *record)
 
 void law_settled(struct world *w)
 {
+	custody_settled(w);
 	for (size_t k = 0; k < w->n_records && !w->broken; k++) {
 		const struct record *record = &w->records[k];
 		const unsigned members = members_of(w, record);

@@ -66,6 +66,60 @@ static void lose_duty(struct world *w)
 	law_everywhere(w);
 }
 
+/* The circle, requests, and what guardians do. */
+static bool do_circle(
+	struct life *l, const struct deed *d, struct region *r, struct record *record)
+{
+	struct region *other = &l->world.regions[d->a[2]];
+	char what[32];
+
+	switch (d->kind) {
+	case DEED_ADD:
+		return client_circle_add(
+			r, record, other, d->a[3] & 1 ? ROLE_WRITER : ROLE_READER, d->a[3] & 2);
+	case DEED_REMOVE:
+		return client_circle_remove(r, record, other);
+	case DEED_REQUEST:
+		snprintf(what, sizeof(what), "998/%lld", (long long)d->a[1]);
+		return client_request(r, other, what, "placed here");
+	case DEED_REFUSE:
+		return client_refuse(r, other, 4);
+	case DEED_ASSUME:
+		return client_sign(r, record, VERB_CUSTODY_ASSUME, other, true);
+	case DEED_RESOLVE:
+		return client_sign(r, record, VERB_CUSTODY_RESOLVE, other, true);
+	case DEED_BACKUP:
+		return client_backup(r);
+	case DEED_MAKE:
+	case DEED_NOTE:
+	case DEED_OFFER:
+	case DEED_ACCEPT:
+	case DEED_DECLINE:
+	case DEED_PROVE:
+	case DEED_WITHDRAW:
+	case DEED_CUT:
+	case DEED_MUTE:
+	case DEED_HEAL:
+	case DEED_KILL:
+	case DEED_DELAY:
+	case DEED_RESTART:
+	case DEED_CRASH_BEFORE:
+	case DEED_CRASH_AFTER:
+	case DEED_GARBLE:
+	case DEED_REPLAY:
+	case DEED_SLOW:
+	case DEED_FULL:
+	case DEED_ROOM:
+	case DEED_CLOCK:
+	case DEED_STARVE:
+	case DEED_TWICE:
+	case DEED_BREAK:
+	case DEED_COUNT:
+		return false;
+	}
+	return false;
+}
+
 static bool do_people(struct life *l, const struct deed *d, struct region *r)
 {
 	struct record *record = l->children[d->a[1]];
@@ -88,7 +142,9 @@ static bool do_people(struct life *l, const struct deed *d, struct region *r)
 		return client_decline(r, record, (uint32_t)d->a[2]);
 	if (d->kind == DEED_PROVE)
 		return prove(r, record);
-	return client_withdraw(r, record);
+	if (d->kind == DEED_WITHDRAW)
+		return client_withdraw(r, record);
+	return do_circle(l, d, r, record);
 }
 
 /* long: one line or two for every kind of trouble */
@@ -157,6 +213,13 @@ static void do_trouble(struct life *l, const struct deed *d, struct region *r)
 	case DEED_ACCEPT:
 	case DEED_DECLINE:
 	case DEED_PROVE:
+	case DEED_ADD:
+	case DEED_REMOVE:
+	case DEED_REQUEST:
+	case DEED_REFUSE:
+	case DEED_ASSUME:
+	case DEED_RESOLVE:
+	case DEED_BACKUP:
 	case DEED_WITHDRAW:
 	case DEED_COUNT:
 		return;
@@ -165,7 +228,7 @@ static void do_trouble(struct life *l, const struct deed *d, struct region *r)
 
 static bool of_people(enum deed_kind kind)
 {
-	return kind <= DEED_WITHDRAW;
+	return kind < DEED_CUT;
 }
 
 static void do_deed(struct life *l, const struct deed *d)
@@ -321,9 +384,65 @@ static bool draw_trouble(struct life *l, struct deed *d)
 	return true;
 }
 
+/* All guardians are asked to sign the same, in any order; the region that is named last. */
+static void plan_emergency(struct life *l, const struct deed *d, enum deed_kind kind)
+{
+	const unsigned child = (unsigned)d->a[1], to = writer_of_child(l, child);
+
+	for (unsigned i = 0; i < l->world.n_regions; i++)
+		if (i != to)
+			plan(l, &(struct deed){
+					d->at + draw(l, 4000), kind, { i, child, to } });
+	for (unsigned i = 0; i < 3; i++)
+		plan(l, &(struct deed){
+				d->at + 5000 + draw(l, 60000), kind, { to, child, to } });
+}
+
+/* Each third child's custodian may be taken for gone; the others' laws have no exception. */
+static bool draw_circle(struct life *l, struct deed *d, unsigned child)
+{
+	const unsigned what = (unsigned)draw(l, 100);
+
+	d->a[2] = some_region(l);
+	d->a[0] = custodian_of(l, child);
+	if (what < 40) {
+		d->kind = DEED_ADD;
+		d->a[3] = (int64_t)draw(l, 4);
+	} else if (what < 52) {
+		d->kind = DEED_REMOVE;
+		d->a[2] = writer_of_child(l, child);
+	} else if (what < 66) {
+		d->kind = DEED_BACKUP;
+	} else if (what < 80) {
+		d->kind = DEED_REQUEST;
+		d->a[0] = some_region(l);
+		if (d->a[0] == d->a[2])
+			return false;
+	} else if (what < 88) {
+		d->kind = DEED_REFUSE;
+		d->a[0] = some_region(l);
+	} else if (child % 3 == 0) {
+		plan_emergency(l, d, what < 94 ? DEED_ASSUME : DEED_RESOLVE);
+		return false;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* A life of moves has few notes and little else. */
+static unsigned draw_what(struct life *l)
+{
+	const unsigned what = (unsigned)draw(l, 100);
+
+	if (!l->options->moves || (l->n_children < CHILDREN && what < 20))
+		return what;
+	return what < 40 ? 35 + what * 18 / 40 : what < 78 ? 53 + (what - 40) * 17 / 38 : what;
+}
+
 static bool draw_deed(struct life *l, struct deed *d)
 {
-	const unsigned what = (unsigned)draw(l, 100), child = some_child(l);
+	const unsigned what = draw_what(l), child = some_child(l);
 
 	if (!child || (what < 10 && l->n_children < CHILDREN)) {
 		if (l->n_children == CHILDREN)
@@ -355,6 +474,8 @@ static bool draw_deed(struct life *l, struct deed *d)
 	} else if (what < 87) {
 		d->kind = DEED_PROVE;
 		d->a[0] = chance(l, 90) ? writer_of_child(l, child) : some_region(l);
+	} else if (what < 92) {
+		return draw_circle(l, d, child);
 	} else {
 		return draw_trouble(l, d);
 	}

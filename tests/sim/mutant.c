@@ -483,6 +483,49 @@ static void change_day(struct world *w)
 	must(prove(south, &w->records[0]) ? 0 : -EPERM);
 }
 
+/* Law 11: the custodian loses the end of what was handed over to it. */
+static void lose_content(struct world *w)
+{
+	struct region *south = &w->regions[SOUTH], *north = &w->regions[NORTH];
+	struct chain_row row;
+
+	begin(south);
+	must(chain_get(&south->view, &w->records[0].id, &north->id, &north->incarnation, &row));
+	row.seq = 2;
+	must(chain_put(&south->view, &w->records[0].id, &north->id, &north->incarnation, &row));
+	commit(south);
+	law_everywhere(w);
+}
+
+/* Law 12: who handed over forgets that it did. */
+static void forget_release(struct world *w)
+{
+	struct region *north = &w->regions[NORTH];
+	struct scan scan;
+
+	begin(north);
+	scan_init(&scan, TABLE_CONTROL, SPAN_OF(w->records[0].id));
+	while (scan_next(&scan, &north->view) == 0) {
+		struct wire_change c;
+		struct control control;
+		struct arena arena;
+		struct ref ref;
+
+		arena_init(&arena, 0);
+		must(control_row_read(
+			     (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c)
+				? 0
+				: -EINVAL);
+		must(wire_control_decode(c.body, &arena, &control));
+		if (control.kind == CONTROL_RELEASE)
+			must(row_del(&north->view, TABLE_CONTROL,
+				(struct span){ scan.key, scan.key_len }));
+		arena_done(&arena);
+	}
+	commit(north);
+	law_everywhere(w);
+}
+
 static const struct {
 	const char *name;
 	enum law law;
@@ -505,6 +548,8 @@ static const struct {
 	{ "law_8_sees_a_cursor_ahead_of_what_is_held", LAW_CURSOR, skip_ahead },
 	{ "law_9_sees_a_signature_verified_for_nothing", LAW_COSTS, waste_signatures },
 	{ "law_9_sees_a_second_commit_in_one_turn", LAW_COSTS, waste_flushes },
+	{ "law_11_sees_a_custodian_who_lacks_what_was_handed_over", LAW_WHOLE, lose_content },
+	{ "law_12_sees_a_second_custodian_of_record", LAW_ONE, forget_release },
 	{ "law_10_sees_a_release_that_its_issuer_has_withheld", LAW_CERTIFICATE,
 		withhold_release },
 	{ "law_10_sees_a_day_that_was_changed", LAW_CERTIFICATE, change_day },

@@ -9,6 +9,7 @@
  *	                                DIR/sim-N.life (--dir DIR, else .), in --for SECONDS
  *	sim --replay FILE               lives what such a file says
  *	sim --mutants                   each law against a world that breaks it
+ *	    --moves                     with --hours: mostly moves
  *	    --broken                    with --hours: a life that breaks in the middle
  */
 
@@ -49,6 +50,8 @@ int main(int argc, char **argv)
 			update = true;
 		else if (strcmp(arg, "--shrink") == 0)
 			shrink = true;
+		else if (strcmp(arg, "--moves") == 0)
+			life.moves = true;
 		else if (strcmp(arg, "--broken") == 0)
 			life.broken_on_purpose = true;
 		else if (strcmp(arg, "--mutants") == 0)

@@ -18,6 +18,9 @@
  *   8  a cursor is never ahead of what is held or wanted
  *   9  counted costs: verifications per run, commits and flushes per turn
  *  10  every certificate of custody verifies, and no two contradict each other
+ *  11  somebody responsible holds the whole record, at every moment
+ *  12  at most one region takes itself for custodian of record, but for a fork that is proved
+ * and what guardians have resolved; healed and quiet: exactly one, and all agree
  *
  * world.c    regions, the queue of events, time
  * turn.c     turns as the host does them, and what it does when one is lost
@@ -26,6 +29,7 @@
  * law.c      laws 1 to 4
  * watch.c    laws 5 to 9, and what is sent
  * prove.c    law 10
+ * custody.c  laws 11 and 12
  * client.c   what people ask of a region, and what they are told
  * story.c    text files: a script and the telling that is expected
  * life.c     a seeded random life, done deed by deed
@@ -60,9 +64,11 @@ enum law {
 	LAW_WANTS,
 	LAW_CURSOR,
 	LAW_COSTS,
-	LAW_CERTIFICATE
+	LAW_CERTIFICATE,
+	LAW_WHOLE,
+	LAW_ONE
 };
-#define LAW_LAST LAW_CERTIFICATE
+#define LAW_LAST LAW_ONE
 
 /* What one region's durable control changes amount to, for one record. */
 struct standing {
@@ -71,6 +77,9 @@ struct standing {
 	unsigned offered;   /* to whom an Offer is open, or NOBODY */
 	bool accepted;      /* and it has answered so */
 	unsigned members;   /* bit per region that is in the circle */
+	bool whole;         /* everything that was handed over last is held */
+	bool forked;        /* as it sees */
+	uint64_t term;
 };
 
 struct record {
@@ -78,6 +87,7 @@ struct record {
 	struct id id;
 	unsigned may; /* bit per region that was ever let in, by what people asked */
 	struct standing standing[REGIONS_MAX];
+	bool resolved; /* guardians did: what was said before may be void */
 	struct proof {
 		uint8_t *bytes;
 		size_t len;
@@ -317,6 +327,12 @@ struct span client_prove(
 struct span client_prove_judge(
 	struct region *r, const struct record *record, struct arena *a, struct answer *ret);
 
+/* custody.c: laws 11 and 12 */
+void custody_standing(
+	struct region *r, struct record *record, const struct affairs *a, struct standing *ret);
+void custody_check(struct world *w, const struct record *record);
+void custody_settled(struct world *w);
+
 /* prove.c: law 10. */
 bool prove(struct region *r, struct record *record); /* issued, whatever the law found */
 void prove_settled(struct world *w);
@@ -331,6 +347,13 @@ enum deed_kind {
 	DEED_DECLINE,
 	DEED_PROVE,
 	DEED_WITHDRAW,
+	DEED_ADD,
+	DEED_REMOVE,
+	DEED_REQUEST,
+	DEED_REFUSE,
+	DEED_ASSUME,
+	DEED_RESOLVE,
+	DEED_BACKUP,
 	DEED_CUT,
 	DEED_MUTE,
 	DEED_HEAL,
@@ -380,6 +403,7 @@ struct life_options {
 	const char *record;          /* a file that gets every deed as it is done, or NULL */
 	const struct script *script; /* instead of seed and hours */
 	bool quiet;
+	bool moves;             /* mostly moves */
 	bool broken_on_purpose; /* in the middle: for the mutant of --shrink */
 };
 enum law life_live(const struct life_options *o); /* the law that broke, or 0 */
