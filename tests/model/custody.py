@@ -19,6 +19,9 @@ A change counts when everything it names is held; until then it counts for nothi
   custody.py --dump-all OFFERS N
                                  the same with Decline, also the one that answers a Withdraw; for
                                  tests/unit/test_affairs_model.c
+  custody.py --dump-assume OFFERS N, --dump-resolve OFFERS N
+                                 the same without Decline, and with guardians: all three regions sign
+                                 Assume, or Resolve (P6.12 to P6.14), each vote a change of its own
 
 A line of the dump:  CUSTODIAN TERM RESPONSIBLE  then for each change
   AUTHOR.SEQ:TYPE:TO:TERM:NAMES  with NAMES = AUTHOR.SEQ joined by commas, "g" for Genesis
@@ -51,12 +54,31 @@ def counting(known):
         left -= ready
 
 
+def resolved(known, begun):
+    """The Resolve that ends a term: by the region that it names, with the votes that it names."""
+    found = [c for c in known if c.type == 'Rsv' and c.names[0] == begun]
+    if Model.unquoted:  # that variant counts votes wherever they are
+        found = [c for c in found if any(
+            v.type == 'RsV' and (v.to, v.names) == (c.to, c.names) for v in known)]
+    return min(found) if found else None
+
+
+def stands(change, resolve):
+    """Whether a change of the custodian lies up to the last that a Resolve lets count."""
+    last = resolve.names[1] if resolve else None
+    return not resolve or (last != GENESIS and change.seq <= last[2])
+
+
 def path(known):
     """Custodian, term, and the change that began it."""
     custodian, term, begun = 0, 0, GENESIS
     while True:
+        resolve = resolved(known, begun)
         releases = [c for c in known if c.type == 'Rel' and c.author == custodian and
-                    c.term == term and c.names[0] == begun]
+                    c.term == term and c.names[0] == begun and stands(c, resolve)]
+        if resolve and not releases:
+            custodian, term, begun = resolve.to, term + 1, resolve.place
+            continue
         if not releases or term > 6:
             return custodian, term, begun
         release = min(releases)
@@ -68,8 +90,12 @@ def has(known, kind, offer, author=None):
 
 
 class Model:
-    def __init__(self, variant='proposed', offers=2, changes=7, restore=False, declines=False):
-        self.declines = declines
+    unquoted = False  # of the variant that is explored
+
+    def __init__(self, variant='proposed', offers=2, changes=7, restore=False, declines=False,
+                 guardians=None):
+        self.declines, self.guardians = declines, guardians
+        Model.unquoted = variant == 'who_is_named_signs_without_having_seen_the_votes'
         self.offers, self.changes, self.restore = offers, changes, restore
         self.rescind = variant == 'acceptor_may_rescind'
         self.gap = variant == 'stop_on_accept_start_on_release'
@@ -96,6 +122,9 @@ class Model:
                 has(known, 'Acc', c.place) and not has(known, 'Wd', c.place) for c in known))
         if self.gap:
             return False  # and its acceptor starts only on Release
+        if any(c.type == 'Asm' and c.to == region and c.names[0] == path(known)[2]
+               for c in known):
+            return True
         for c in known:
             if c.type != 'Acc' or c.author != region or has(known, 'Sd', c.offer, region):
                 continue
@@ -157,6 +186,38 @@ class Model:
                     yield self.append(s, region, 'Sd', c.offer, region, c.term,
                                       [c.offer] + quoted[:1])
 
+    def votes(self, s, region):
+        """What guardians sign when they take the custodian for gone (P6.12): more than half of
+        three, so the region that is named names one other vote."""
+        known = self.of(s.known[region])
+        custodian, term, begun = path(known)
+        if custodian == region:
+            return
+        mine = [c for c in known if c.author == region and c.names[0] == begun]
+        ruled = [c.place for c in known if c.author == custodian]
+        last = max(ruled) if ruled else GENESIS
+        for to in REGIONS:
+            if to == custodian:
+                continue
+            others = [c for c in known if c.author != region and c.names[0] == begun and
+                      c.to == to]
+            if self.guardians == 'assume' and not any(
+                    c.type in ('AsV', 'Asm') and c.to == to for c in mine):
+                quoted = [c.place for c in others if c.type == 'AsV']
+                if to != region:
+                    yield self.append(s, region, 'AsV', begun, to, term, [begun])
+                elif quoted:
+                    yield self.append(s, region, 'Asm', begun, to, term, [begun] + quoted[:1])
+            if self.guardians == 'resolve' and not any(c.type in ('RsV', 'Rsv') for c in mine):
+                if to != region:
+                    yield self.append(s, region, 'RsV', begun, to, term, [begun, last])
+                elif Model.unquoted:
+                    yield self.append(s, region, 'Rsv', begun, to, term, [begun, last])
+                for c in others:
+                    if to == region and c.type == 'RsV' and not Model.unquoted:
+                        yield self.append(s, region, 'Rsv', begun, to, term,
+                                          [begun, c.names[1], c.place])
+
     def deliveries(self, s):
         """The next change of one author's chain, from the wire (any relay may hold it for ever)."""
         for c in s.wire:
@@ -208,6 +269,8 @@ class Model:
         for r in REGIONS:
             if len(s.wire) < self.changes and not (r == 0 and self.quarantined(s)):
                 yield from self.decisions(s, r)
+                if self.guardians:
+                    yield from self.votes(s, r)
         yield from self.deliveries(s)
         if self.restore:
             yield from self.restores(s)
@@ -218,7 +281,7 @@ class Model:
         if not any(self.responsible(r, known[r]) or
                    (r == 0 and silent and not self.forgetful) for r in REGIONS):
             return 'I1 broken: NO responsible region'
-        if sum(path(known[r])[0] == r and not (r == 0 and silent) for r in REGIONS) > 1:
+        if not self.guardians and sum(path(known[r])[0] == r and not (r == 0 and silent) for r in REGIONS) > 1:
             return 'I2 broken: two custodians of record'
         return None
 
@@ -245,8 +308,8 @@ def explore(model, limit=4_000_000):
     return came, None, []
 
 
-def dump(offers, changes, declines):
-    model = Model('proposed', offers, changes, declines=declines)
+def dump(offers, changes, declines, guardians=None):
+    model = Model('proposed', offers, changes, declines=declines, guardians=guardians)
     came, broken, _ = explore(model)
     if broken:
         sys.exit(broken)
@@ -264,15 +327,19 @@ def dump(offers, changes, declines):
 
 
 # variant, restore, offers, changes, whether it must hold
+# and which guardians act
 VARIANTS = [
-    ('proposed', False, 3, 8, True),
-    ('proposed', True, 2, 7, True),
-    ('duty_ends_on_release_without_custody_chain', False, 3, 9, False),
-    ('acceptor_may_rescind', False, 1, 5, False),
-    ('stop_on_accept_start_on_release', False, 1, 5, False),
-    ('restore_same_incarnation', True, 2, 7, False),
-    ('restore_new_incarnation_no_fence', True, 2, 7, False),
-    ('restored_region_answers_not_ours_in_quarantine', True, 2, 7, False),
+    ('proposed', False, 3, 8, True, None),
+    ('proposed', True, 2, 7, True, None),
+    ('duty_ends_on_release_without_custody_chain', False, 3, 9, False, None),
+    ('acceptor_may_rescind', False, 1, 5, False, None),
+    ('stop_on_accept_start_on_release', False, 1, 5, False, None),
+    ('restore_same_incarnation', True, 2, 7, False, None),
+    ('restore_new_incarnation_no_fence', True, 2, 7, False, None),
+    ('restored_region_answers_not_ours_in_quarantine', True, 2, 7, False, None),
+    ('proposed', False, 1, 5, True, 'assume'),
+    ('proposed', False, 1, 5, True, 'resolve'),
+    ('who_is_named_signs_without_having_seen_the_votes', False, 1, 5, False, 'resolve'),
 ]
 
 
@@ -280,14 +347,18 @@ def main():
     if len(sys.argv) == 4 and sys.argv[1] in ('--dump', '--dump-all'):
         dump(int(sys.argv[2]), int(sys.argv[3]), sys.argv[1] == '--dump-all')
         return
+    if len(sys.argv) == 4 and sys.argv[1] in ('--dump-assume', '--dump-resolve'):
+        dump(int(sys.argv[2]), int(sys.argv[3]), False, sys.argv[1][len('--dump-'):])
+        return
     quick = sys.argv[1:] == ['--quick']
     passed = failed = 0
-    for variant, restore, offers, changes, holds in VARIANTS:
+    for variant, restore, offers, changes, holds, guardians in VARIANTS:
         if quick and holds:
             changes -= 1
-        declines = not restore
-        came, broken, trace = explore(Model(variant, offers, changes, restore, declines))
-        print(f'{variant:48s} restore={restore!s:5} offers<={offers} changes<={changes}: '
+        declines = not restore and not guardians
+        came, broken, trace = explore(
+            Model(variant, offers, changes, restore, declines, guardians))
+        print(f'{variant:48s} restore={restore!s:5} {guardians or "":8s}offers<={offers} changes<={changes}: '
               f'{len(came)} states: {broken or "holds"}', flush=True)
         for step in trace:
             print('     ', step)

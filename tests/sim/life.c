@@ -584,8 +584,25 @@ static void tell_sums(struct life *l)
 	const struct world *w = &l->world;
 	unsigned troubles = 0;
 
+	uint64_t moves = 0, resolved = 0;
+
+	for (size_t k = 0; k < w->n_records; k++) {
+		uint64_t term = 1;
+
+		for (size_t i = 0; i < w->n_regions; i++)
+			if (w->records[k].standing[i].term > term)
+				term = w->records[k].standing[i].term;
+		moves += term - 1;
+		resolved += w->records[k].resolved;
+	}
 	for (unsigned i = DEED_CUT; i < DEED_COUNT; i++)
 		troubles += l->done[i];
+	printf("%llu region-hours, %llu moves, %u requests, %u assumes, %u resolves signed, "
+	       "%llu records resolved, %u put in, %u put out, %u backups\n",
+		(unsigned long long)(w->now - START) * w->n_regions / 3600000,
+		(unsigned long long)moves, l->worked[DEED_REQUEST], l->worked[DEED_ASSUME],
+		l->worked[DEED_RESOLVE], (unsigned long long)resolved, l->worked[DEED_ADD],
+		l->worked[DEED_REMOVE], l->worked[DEED_BACKUP]);
 	printf("%llu events in %llu turns by %zu regions, %llu restarts, %llu turns lost: "
 	       "%u records, %u notes, %u offers, %u accepts, %u declines, %u withdrawals, "
 	       "%u certificates, "
