@@ -263,7 +263,7 @@ int circle_backup_last(struct step *s, struct backup_mark *ret)
 static int leaver_of(struct step *s, const struct id *record, uint64_t through,
 	const struct affairs *a, const struct member **ret)
 {
-	struct index_row begun;
+	uint64_t begun;
 	struct progress p;
 	int r;
 
@@ -275,7 +275,7 @@ static int leaver_of(struct step *s, const struct id *record, uint64_t through,
 	if (!*ret)
 		return 0;
 	r = index_get(s->view, record, &a->right.at, &begun);
-	if (!r && begun.n <= through)
+	if (!r && begun <= through)
 		r = record_progress(s, record, a, &p);
 	else
 		*ret = NULL;
