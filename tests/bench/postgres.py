@@ -47,6 +47,8 @@ def install():
             f.write('#!/bin/sh\nexit 101\n')
         os.chmod(POLICY, 0o755)
     try:
+        # A fresh machine knows of no package at all.
+        subprocess.run(['apt-get', 'update', '-q'], check=True, stdout=subprocess.DEVNULL)
         subprocess.run(['apt-get', 'install', '-qy', '--no-install-recommends', 'postgresql-15'],
                        check=True, stdout=subprocess.DEVNULL,
                        env={**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'})

@@ -253,7 +253,7 @@ class Work:
 
     def change_bytes(self, record):
         """Header, signature and sealed body: the median of a record's changes."""
-        path = os.path.join(self.dir, 'export')
+        path = tempfile.mktemp(prefix='export-', dir=self.dir)
         self.a.ctl('record', 'export', record, '--out', path)
         with open(path, 'rb') as f:
             export = change_pb.Export.FromString(f.read())
