@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The log and its index: every change reads back by its number and by its place, whatever sizes
+ * the rows were cut into, and hardly more lies on the disk than was put there.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/core_fixture.h"
+
+#define MANY 600
+
+static struct {
+	uint8_t header[MANY][HEADER_MAX], signature[SIGNATURE_MAX], *body[MANY];
+	struct wire_change v[MANY];
+} made;
+
+/* The .i-th change: a body of .len bytes that nobody could mistake for another's. */
+static void make(size_t i, size_t len, size_t signature)
+{
+	free(made.body[i]);
+	made.body[i] = malloc(len ? len : 1);
+	assert_non_null(made.body[i]);
+	memset(made.body[i], (int)(i & 0xff), len);
+	memset(made.header[i], (int)(i >> 8 & 0xff), HEADER_MAX);
+	made.header[i][0] = (uint8_t)i;
+	made.v[i] = (struct wire_change){ { made.header[i], 167 },
+		{ made.signature, signature }, { made.body[i], len } };
+}
+
+static void assert_same(const struct wire_change *a, const struct wire_change *b)
+{
+	assert_int_equal(a->header.len, b->header.len);
+	assert_memory_equal(a->header.at, b->header.at, a->header.len);
+	assert_int_equal(a->signature.len, b->signature.len);
+	assert_int_equal(a->body.len, b->body.len);
+	if (a->body.len)
+		assert_memory_equal(a->body.at, b->body.at, a->body.len);
+}
+
+static const struct view *begin(struct fix *x)
+{
+	assert_int_equal(store_turn_begin(x->v[0].store, &x->v[0].view), 0);
+	return &x->v[0].view;
+}
+
+static void end(struct fix *x)
+{
+	struct why why;
+
+	assert_int_equal(store_turn_commit(x->v[0].store, &why), 0);
+	for (size_t i = 0; i < MANY; i++) {
+		free(made.body[i]);
+		made.body[i] = NULL;
+	}
+	fix_free(x);
+}
+
+static void changes_of_any_size_read_back_in_any_order(void **state)
+{
+	static const size_t sizes[] = { 0, 1, 328, 584, 1096, 2120, 4168, 16500,
+		BODY_SEALED_MAX };
+	struct fix *x = fix_new(1);
+	const struct view *v = begin(x);
+	struct log_at at = { 0 };
+	struct wire_change c;
+	uint64_t last;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++)
+		make(i, sizes[i * 7 % COUNT(sizes)], i % 3 ? 0 : 64 + i % 537);
+	/* Turns of one, of some, and of all the rest. */
+	for (size_t i = 0, n = 1; i < MANY; i += n, n = n * 2 < MANY - i ? n * 2 : MANY - i)
+		assert_int_equal(log_put(v, i + 1, made.v + i, n < MANY - i ? n : MANY - i), 0);
+	assert_int_equal(log_last(v, &last), 0);
+	assert_int_equal(last, MANY);
+	for (uint64_t n = 1; n <= MANY; n++) {
+		assert_int_equal(log_get(v, &at, n, &c), 0);
+		assert_same(&c, &made.v[n - 1]);
+	}
+	assert_int_equal(log_get(v, &at, MANY + 1, &c), ROW_NONE);
+	for (uint64_t n = 1; n <= MANY; n++) {
+		const uint64_t k = n * 389 % MANY + 1;
+
+		assert_int_equal(log_get(v, &at, k, &c), 0);
+		assert_same(&c, &made.v[k - 1]);
+	}
+	end(x);
+}
+
+static void log_of_many_takes_hardly_more_room_than_its_changes(void **state)
+{
+	struct fix *x = fix_new(1);
+	const struct view *v = begin(x);
+	struct store_stat before, after;
+	struct why why;
+	size_t bytes = 0;
+
+	(void)state;
+	assert_int_equal(store_stat(x->v[0].store, &before), 0);
+	for (size_t i = 0; i < MANY; i++) {
+		make(i, 584, 64);
+		bytes += 167 + 64 + 584;
+	}
+	assert_int_equal(log_put(v, 1, made.v, MANY), 0);
+	assert_int_equal(store_turn_commit(x->v[0].store, &why), 0);
+	assert_int_equal(store_stat(x->v[0].store, &after), 0);
+	assert_in_range(after.used_bytes - before.used_bytes, bytes, bytes + bytes / 8);
+	(void)begin(x);
+	end(x);
+}
+
+static void chain_is_one_row_as_long_as_nothing_comes_between(void **state)
+{
+	struct fix *x = fix_new(1);
+	const struct view *v = begin(x);
+	const struct id record = { { 1 } };
+	struct place at = { { { 2 } }, { { 3 } }, 1 };
+	struct index_scan scan;
+	struct store_stat stat;
+	struct why why;
+	uint64_t n, k;
+
+	(void)state;
+	assert_int_equal(index_put(v, &record, &at, 10, 200), 0);
+	at.seq = 201;
+	assert_int_equal(index_put(v, &record, &at, 210, 1), 0);
+	at.seq = 202;
+	assert_int_equal(index_put(v, &record, &at, 500, 3), 0); /* others came between */
+	for (at.seq = 1; at.seq <= 204; at.seq++) {
+		assert_int_equal(index_get(v, &record, &at, &n), 0);
+		assert_int_equal(n, at.seq <= 201 ? at.seq + 9 : at.seq + 298);
+	}
+	at.seq = 205;
+	assert_int_equal(index_get(v, &record, &at, &n), ROW_NONE);
+	at.incarnation.b[0] = 4;
+	at.seq = 1;
+	assert_int_equal(index_get(v, &record, &at, &n), ROW_NONE);
+	index_scan_init(&scan, &record);
+	for (k = 1; index_scan_next(&scan, v) == 0; k++)
+		assert_int_equal(scan.at.seq, k);
+	assert_int_equal(k, 205);
+	assert_int_equal(store_turn_commit(x->v[0].store, &why), 0);
+	assert_int_equal(store_stat(x->v[0].store, &stat), 0);
+	assert_int_equal(stat.rows[TABLE_INDEX], 2);
+	(void)begin(x);
+	end(x);
+}
+
+static void last_row_up_to_a_key_is_found_and_none_beyond_its_prefix(void **state)
+{
+	static const char *const names[] = { "a1", "a3", "a30", "b0", "b2" };
+	static const struct {
+		const char *prefix, *upto, *is;
+	} asked[] = { { "", "a", NULL }, { "", "a1", "a1" }, { "", "a2", "a1" },
+		{ "a", "a3", "a3" }, { "a", "a31", "a30" }, { "a", "b1", NULL },
+		{ "b", "b1", "b0" }, { "", "b1", "b0" }, { "", "c", "b2" },
+		{ "c", "c", NULL } };
+	struct fix *x = fix_new(1);
+	const struct view *v = begin(x);
+	struct span key, value;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_int_equal(
+			row_put(v, TABLE_TOKEN, text_span(names[i]), SPAN_LIT("v")), 0);
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		const int r = v->back(v->ctx, TABLE_TOKEN, text_span(asked[i].prefix),
+			text_span(asked[i].upto), &key, &value);
+
+		assert_int_equal(r, asked[i].is ? 0 : VIEW_NONE);
+		if (!asked[i].is)
+			continue;
+		assert_int_equal(key.len, strlen(asked[i].is));
+		assert_memory_equal(key.at, asked[i].is, key.len);
+	}
+	end(x);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(last_row_up_to_a_key_is_found_and_none_beyond_its_prefix),
+		cmocka_unit_test(changes_of_any_size_read_back_in_any_order),
+		cmocka_unit_test(log_of_many_takes_hardly_more_room_than_its_changes),
+		cmocka_unit_test(chain_is_one_row_as_long_as_nothing_comes_between),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
