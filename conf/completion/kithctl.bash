@@ -16,6 +16,12 @@ _kithctl_ask() {
 	kithctl "${where[@]}" "$@" 2>/dev/null
 }
 
+# Codes with which offers and requests are refused; "withdrawn" is kith's own.
+_kithctl_codes() {
+	kithctl explain --json 2>/dev/null |
+		grep -oE '"kind":"(code of a refusal|refusal of a request)"[^}]*' |
+		grep -oE '"name":"[^"]*"' | cut -d'"' -f4 | grep -vx withdrawn
+}
 _kithctl_peers() { _kithctl_ask peers | awk 'NR > 1 { print $1 }'; }
 # By id, and by authority and child where that is known.
 _kithctl_records() {
@@ -30,9 +36,10 @@ _kithctl_value() {
 	case $1 in
 	--color) _kithctl_words "auto always never" ;;
 	--reason) _kithctl_words "E3 reorganisation return" ;;
-	--code) _kithctl_words "not-our-child no-placement wrong-region other" ;;
+	--code) _kithctl_words "$(_kithctl_codes)" ;;
 	--to | --peer) _kithctl_words "$(_kithctl_peers)" ;;
-	--config | -c | --socket | -s | --out | -o | --notes-from | --root-key-out)
+	--config | -c | --socket | -s | --out | -o | --notes-from | --root-key-out | \
+	--from-file | --worker-from-file | --compare | --exec)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
 	--dir | -d | --backups) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
