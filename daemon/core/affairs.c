@@ -3,7 +3,7 @@
 /*
  * The custody reducer: walks the path term by term. In each term only its custodian's own
  * changes count, in order; what candidates and guardians answer is looked up beside them. What
- * is held of it all that counts, and in which order, affairs_count.c says.
+ * is held of it all that counts, and in which order, affairs_count.c says. (long: one walk)
  */
 
 #include "daemon/core/affairs_walk.h"

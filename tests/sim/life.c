@@ -5,6 +5,8 @@
  * Each deed is drawn with the world in view, written down, and done; so a life can be lived
  * again from what was written, also with less in it. At the end everything heals, and then the
  * laws must hold at rest.
+ *
+ * long: one branch or two for every deed that there is.
  */
 
 #include <errno.h>
