@@ -129,7 +129,7 @@ int ask_made(struct ask *a, const struct id *record, const struct ref *ref)
 int ask_append(struct ask *a)
 {
 	struct id record;
-	struct ref ref;
+	struct ref ref = { 0 };
 	uint64_t changes = 0;
 	int r = ask_record(a, &record);
 
@@ -338,7 +338,7 @@ static int write_rows(struct taking *t)
 	size_t rows = t->child->n_rows, n = 0, superseding = 0;
 	struct entry *entries = arena_array(s->arena, rows + 1, sizeof(*entries));
 	const bool named = !t->have && !t->a->q.dry_run;
-	struct ref ref;
+	struct ref ref = { 0 };
 	int r = 0;
 
 	if (!entries)

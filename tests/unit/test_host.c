@@ -39,6 +39,7 @@ static struct {
 	unsigned tries;   /* requests stepped */
 	uint64_t link;    /* of the latest frame */
 	bool full_tick;   /* the first tick does not fit */
+	bool full_end;    /* nor does the end of a turn with a request, once */
 	unsigned ended;   /* turns */
 	msec due;
 } script;
@@ -125,9 +126,13 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 
 int node_end(struct node *n, const struct event *e, const struct view *v, struct actions *out)
 {
-	(void)n, (void)e, (void)v, (void)out;
+	(void)n, (void)e, (void)v;
 	script.ended++;
-	return 0;
+	if (!script.full_end || !script.tries)
+		return 0;
+	script.full_end = false;
+	assert_int_equal(out->n, 1); /* the answer is there, and must not be heard */
+	return VIEW_FULL;
 }
 
 /* ---- A host in a directory of its own ---- */
@@ -333,6 +338,27 @@ static void request_that_does_not_fit_hears_disk_full_and_the_others_are_served(
 	assert_answered(b, 3, 0);
 	ctl_client_free(a);
 	ctl_client_free(b);
+}
+
+static void turn_whose_end_does_not_fit_is_lost_like_one_whose_step_does_not(void **state)
+{
+	struct world *w = *state;
+	struct ctl_client *a = come(w->control, CONTROL_FRAME_MAX);
+	unsigned ended;
+
+	script.full_end = true;
+	ask(a, 1, "write");
+	assert_int_equal(settle(w), 0);
+	assert_answered(a, 1, 0);
+	assert_silent(a);
+	assert_int_equal(script.tries, 2);
+	assert_int_equal(script.news, 2);
+	ended = script.ended;
+	ask(a, 2, "read");
+	assert_int_equal(settle(w), 0);
+	assert_answered(a, 2, 0);
+	assert_int_equal(script.ended, ended + 1); /* also of a turn that writes nothing */
+	ctl_client_free(a);
 }
 
 static void request_that_meets_a_damaged_row_hears_so(void **state)
@@ -685,6 +711,7 @@ int main(void)
 		TEST(requests_that_are_there_together_share_one_commit),
 		TEST(turn_that_wrote_nothing_is_not_flushed),
 		TEST(request_that_does_not_fit_hears_disk_full_and_the_others_are_served),
+		TEST(turn_whose_end_does_not_fit_is_lost_like_one_whose_step_does_not),
 		TEST(request_that_meets_a_damaged_row_hears_so),
 		TEST(request_that_breaks_us_closes_its_own_client_only),
 		TEST(who_waits_for_what_a_new_node_does_not_know_is_closed),
