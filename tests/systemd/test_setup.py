@@ -12,9 +12,9 @@ import os
 import sys
 import unittest
 
-from box import Box, cannot, clean_root
-from test_debian import B, packages
+from box import Box, cannot, clean_root, packages
 
+B = os.environ.get('KITH_B', 'build')
 SOUTH = ('--config', '/etc/kith/south.conf')
 
 
@@ -22,7 +22,7 @@ class Beginner(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.box = Box('setup', clean_root(B)).up()
-        cls.box.run('dpkg', '-i', packages(cls.box)[0])
+        cls.box.run('dpkg', '-i', packages(cls.box, B)[0])
         cls.box.write('/etc/kith/kithd.conf.d/test.conf', 'map_size = 64MiB\n')
 
     @classmethod
