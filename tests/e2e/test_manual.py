@@ -307,12 +307,22 @@ class Manual(World):
                 f.write('\n'.join(block).replace('/usr/share/kith-exporter', rules) + '\n')
             self.run_in(self.north, 'promtool check config prometheus.yml')
 
+    def test_the_settings_of_a_second_region_are_read(self):
+        """Beside the block above, kithd(8) has settings, and a credential."""
+        first = [b[0] for b in blocks('kithd.8')]
+        self.assertEqual(first[2], '$ cat kithd.conf')
+        self.assertIn('systemd-creds', first[1])  # lived through in tests/systemd
+        path = os.path.join(self.here, 'second.conf')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write('\n'.join(blocks('kithd.8')[0]) + '\n')
+        self.run_in(self.north, f'{kith.program("kithd")} --config {path} --check-config')
+
     def test_no_page_has_an_example_that_nobody_runs(self):
         pages = {os.path.basename(p) for p in glob.glob(os.path.join(TOP, 'conf/man/*.[1578]'))}
         run = {'kith.7', 'kithctl.1', 'kithd.8', 'kithd.conf.5', 'kith-exporter.8'}
         self.assertEqual([p for p in sorted(pages - run) if blocks(p)], [])
-        # kithd(8) has the one block that is run above.
-        self.assertEqual(len(blocks('kithd.8')), 1)
+        # kithd(8) has the blocks that are run above, and no more.
+        self.assertEqual(len(blocks('kithd.8')), 3)
 
 
 class Readme(World):

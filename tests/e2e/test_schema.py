@@ -144,6 +144,7 @@ class Json(unittest.TestCase):
         self.hold(north, 'top', '--interval', '1', '--count', '1')
         self.hold(north, 'doctor', status=None)
         self.hold(north, 'upgrade', '--check')
+        self.circle(north)
         self.hold(north, 'verify')
         self.hold(north, 'audit', '--limit', '5')
         self.hold(north, 'reload')
@@ -226,6 +227,19 @@ class Json(unittest.TestCase):
         self.hold(south, 'move request', 'north', self.record[::-1], *asked)
         open_one = [r['request'] for r in self.hold(south, 'move requests')['requests']]
         self.hold(south, 'move cancel', open_one[-1], status=None)
+
+    def circle(self, north):
+        record = north.ctl('record', 'new', json=True)['made']['record']
+        self.hold(north, 'circle add', record, 'south', '--role', 'reader', '--dry-run')
+        self.hold(north, 'circle add', record, 'south', '--role', 'reader')
+        self.hold(north, 'circle guardian', record, 'south', '--guardian')
+        self.hold(north, 'circle', record)
+        gone = ('--to', 'south', '--reason', 'lost')
+        self.hold(north, 'custody assume', record, *gone, status=None)
+        self.hold(north, 'custody resolve', record, *gone, '--anyway', status=None)
+        self.hold(north, 'circle remove', record, 'south', status=None)
+        self.hold(north, 'backup verified', '--dry-run')
+        self.hold(north, 'backup verified')
 
     def set_up(self):
         place = f'{self.f.dir}/set-up'
