@@ -499,6 +499,9 @@ static int add_peer(struct ask *a, const struct checked_card *c)
 	}
 	if (a->q.peer_endpoint.len >= ENDPOINT_MAX)
 		return ask_problem(a, PROBLEM_ARGUMENT, "the endpoint is too long");
+	if (a->q.peer_endpoint.len && !endpoint_allowed(a->q.peer_endpoint))
+		return ask_problem(a, PROBLEM_ARGUMENT,
+			"an endpoint has the form tcp://host:port, in printable characters");
 	if (a->q.peer_endpoint.len) {
 		memset(row.endpoint, 0, sizeof(row.endpoint));
 		memcpy(row.endpoint, a->q.peer_endpoint.at, a->q.peer_endpoint.len);

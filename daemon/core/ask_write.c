@@ -177,7 +177,7 @@ int ask_record_new(struct ask *a)
 		return ask_problem(a, PROBLEM_ARGUMENT,
 			"a new record is known as AUTHORITY/CHILD, or as nothing yet");
 	if (text.len) {
-		r = token_find(a->s, authority, child, &record);
+		r = token_ours(a->s, authority, child, &record);
 		if (r < 0)
 			return err_up(r);
 		if (r == 0)
@@ -378,7 +378,7 @@ static int find_child(struct taking *t)
 {
 	struct step *s = t->a->s;
 	const struct import_child *c = t->child;
-	int r = token_find(s, c->authority, c->child, &t->record);
+	int r = token_ours(s, c->authority, c->child, &t->record);
 
 	t->have = r == 0;
 	if (r != ROW_NONE)

@@ -168,6 +168,9 @@ int chain_append(struct step *s, const struct own_change *o, struct ref *ret)
 			return err_up(r);
 		h.key_epoch = a->epoch;
 	}
+	/* Also after a restart with a wall clock that stands behind. */
+	if (row.clock > n->clock)
+		n->clock = row.clock;
 	row.clock = node_clock(s);
 	r = compose(s, o, &h, row.clock, &c.body);
 	if (r)

@@ -317,6 +317,8 @@ MUST_USE int node_region_name(
  */
 /* The newest card of any region whose card is held; 0, ROW_NONE. */
 MUST_USE int region_card(struct step *s, const struct id *region, struct checked_card *ret);
+/* An endpoint as a card may have it (P1.6). */
+bool endpoint_allowed(struct span text);
 /* Keep a bundle that card_check() has made .now of, if it is newer than what is held;
  * *ret_first: nothing of that region was. 0, CARD_E_BAD: it rivals what is held. */
 MUST_USE int region_keep(struct step *s, struct span bundle, const struct checked_card *now,
@@ -722,6 +724,10 @@ MUST_USE int summary_fold(struct step *s, const struct id *record, const struct 
 /* Remade from the fold when changes of others have come since: at once when they are few. */
 MUST_USE int summary_refresh(struct step *s, const struct id *record);
 MUST_USE int token_find(
+	struct step *s, struct span authority, struct span child, struct id *ret);
+/* The same, of a record that this region is or was responsible for: what others say that their
+ * records are known as does not stand in the way of ours. */
+MUST_USE int token_ours(
 	struct step *s, struct span authority, struct span child, struct id *ret);
 MUST_USE int token_put(
 	struct step *s, struct span authority, struct span child, const struct id *record);

@@ -285,6 +285,20 @@ int region_key(struct step *s, const struct id *region, const struct id *incarna
 /* Founding ----------------------------------------------------------------------------------
  */
 
+bool endpoint_allowed(struct span text)
+{
+	bool port = false;
+
+	if (text.len < 7 || text.len >= ENDPOINT_MAX || memcmp(text.at, "tcp://", 6) != 0)
+		return false;
+	for (size_t i = 6; i < text.len; i++) {
+		if (text.at[i] <= ' ' || text.at[i] > '~')
+			return false;
+		port |= text.at[i] == ':' && i > 6 && i + 1 < text.len;
+	}
+	return port;
+}
+
 static bool name_allowed(const char *name)
 {
 	size_t n = strnlen(name, REGION_NAME_MAX);
@@ -315,8 +329,7 @@ static int fill_card(
 	for (size_t i = 0; i < f->n_endpoints; i++) {
 		const char *e = f->endpoints[i];
 
-		if (strncmp(e, "tcp://", 6) != 0 || strlen(e) >= ENDPOINT_MAX ||
-			!strchr(e + 6, ':')) {
+		if (!endpoint_allowed((struct span){ (const uint8_t *)e, strlen(e) })) {
 			why_set(why, "'%s' is not an endpoint of the form tcp://host:port", e);
 			return NODE_E_KEYS;
 		}

@@ -286,14 +286,46 @@ int token_find(struct step *s, struct span authority, struct span child, struct 
 	return 0;
 }
 
+/* Whether this region is or was responsible for a record. */
+static int was_ours(struct step *s, const struct id *record, bool *ret)
+{
+	const struct affairs *a;
+	int r = node_affairs(s, record, &a);
+
+	if (r)
+		return err_up(r);
+	*ret = affairs_responsible(a, &s->node->region);
+	for (size_t i = 0; i < a->n_terms; i++)
+		*ret |= id_equal(&a->terms[i].custodian, &s->node->region);
+	return 0;
+}
+
+int token_ours(struct step *s, struct span authority, struct span child, struct id *ret)
+{
+	bool ours;
+	int r = token_find(s, authority, child, ret);
+
+	if (!r)
+		r = was_ours(s, ret, &ours);
+	return r ? r : ours ? 0 : ROW_NONE;
+}
+
 int token_put(struct step *s, struct span authority, struct span child, const struct id *record)
 {
 	struct hash key;
 	struct id held;
+	bool ours = true, theirs = false;
 	int r = token_find(s, authority, child, &held);
 
-	/* The first record under an identifier keeps it: hints never move by themselves. */
-	if (r != ROW_NONE)
+	/* The first record under an identifier keeps it: hints never move by themselves. But
+	 * what another region says of a record of its own yields to one of ours. */
+	if (r == 0 && id_equal(&held, record))
+		return 0;
+	if (r == 0)
+		r = was_ours(s, &held, &theirs);
+	if (!r && !theirs)
+		r = was_ours(s, record, &ours);
+	if (r < 0 || (!r && (theirs || !ours)))
 		return r;
 	r = token(s, authority, child, &key);
 	if (!r)

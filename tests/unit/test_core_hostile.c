@@ -319,6 +319,95 @@ static void feed_that_always_begins_anew_ends_the_link(void **state)
 	fix_free(x);
 }
 
+static void name_that_another_region_claims_first_does_not_capture_our_child(void **state)
+{
+	struct fix *x = fix_new(2);
+	const struct ctl_request make = { .verb = VERB_RECORD_NEW,
+		.record = SPAN_LIT("998/7") };
+	const struct ctl_request show = { .verb = VERB_RECORD_SHOW,
+		.record = SPAN_LIT("998/7") };
+	struct id theirs;
+	char hex[ID_TEXT_LEN];
+
+	(void)state;
+	fix_introduce_all(x);
+	assert_int_equal(fix_ask(x, SOUTH, &make), 0);
+	memcpy(hex, strstr(x->v[SOUTH].reply, "record=") + 7, 2 * ID_LEN);
+	hex[2 * ID_LEN] = '\0';
+	assert_true(id_parse(hex, &theirs));
+	assert_int_equal(fix_offer(x, SOUTH, &theirs, NORTH), 0);
+	fix_wait(x, 1);
+	assert_int_equal(fix_ask(x, NORTH, &show), 0);
+	assert_non_null(strstr(x->v[NORTH].reply, hex)); /* nobody else is known so */
+
+	assert_int_equal(fix_ask(x, NORTH, &make), 0);
+	assert_int_equal(fix_ask(x, NORTH, &show), 0);
+	assert_null(strstr(x->v[NORTH].reply, hex));
+	assert_int_equal(
+		fix_ask(x, NORTH, &make), PROBLEM_ARGUMENT); /* one of ours is enough */
+	fix_free(x);
+}
+
+static void endpoint_that_is_none_is_refused(void **state)
+{
+	struct fix *x = fix_new(2);
+	struct side *s = &x->v[SOUTH];
+	struct ctl_request q = { .verb = VERB_PEER_ADD };
+	static const char *const bad[] = { "tcp://", "tcp://x", "ipc:///tmp/x:1", "tcp://:1",
+		"tcp://a b:1", "tcp://a:", "tcp://h\xc3\xa9:1" };
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 0);
+	assert_int_equal(store_turn_begin(s->store, &s->view), 0);
+	assert_int_equal(region_bundle(&s->view, &a, &q.bundle), 0);
+	store_turn_abort(s->store);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		q.peer_endpoint = text_span(bad[i]);
+		assert_int_equal(fix_ask(x, NORTH, &q), PROBLEM_ARGUMENT);
+	}
+	assert_int_equal(x->v[NORTH].node->n_peers, 0);
+	q.peer_endpoint = SPAN_LIT("tcp://[::1]:7420");
+	assert_int_equal(fix_ask(x, NORTH, &q), 0);
+	arena_done(&a);
+	fix_free(x);
+}
+
+static int newest_clock(struct step *s, void *ctx)
+{
+	struct chain_row row;
+	struct id record;
+
+	memcpy(&record, ctx, sizeof(record));
+	assert_int_equal(
+		chain_get(s->view, &record, &s->node->region, &s->node->incarnation, &row), 0);
+	memcpy(ctx, &row.clock, sizeof(row.clock));
+	return 0;
+}
+
+static void clock_of_a_chain_goes_on_after_a_restart_with_the_wall_behind(void **state)
+{
+	struct fix *x = fix_new(1);
+	union {
+		struct id record;
+		uint64_t clock;
+	} before, after;
+	struct id record = fix_record(x, NORTH);
+
+	(void)state;
+	x->now += 3600000;
+	assert_int_equal(fix_note(x, NORTH, &record, "with the wall an hour ahead"), 0);
+	before.record = record;
+	assert_int_equal(fix_inside(x, NORTH, newest_clock, &before), 0);
+	x->now -= 3600000;
+	fix_restart(x, NORTH);
+	assert_int_equal(fix_note(x, NORTH, &record, "and back"), 0);
+	after.record = record;
+	assert_int_equal(fix_inside(x, NORTH, newest_clock, &after), 0);
+	assert_true(after.clock > before.clock);
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +420,10 @@ int main(void)
 		cmocka_unit_test(text_that_is_cut_can_still_be_read),
 		cmocka_unit_test(import_with_a_row_that_fits_nowhere_leaves_nothing_unsigned),
 		cmocka_unit_test(feed_that_always_begins_anew_ends_the_link),
+		cmocka_unit_test(
+			name_that_another_region_claims_first_does_not_capture_our_child),
+		cmocka_unit_test(endpoint_that_is_none_is_refused),
+		cmocka_unit_test(clock_of_a_chain_goes_on_after_a_restart_with_the_wall_behind),
 		cmocka_unit_test(purpose_of_any_length_is_refused_not_fatal),
 	};
 
