@@ -470,7 +470,7 @@ int fold_state(struct fold *f, struct crypto *c, const struct secret *key)
 int fold_end(struct step *s, struct fold_reading *w, struct fold *ret)
 {
 	CLEANUP(secret_done) struct secret key = { 0 };
-	const struct affairs *a;
+	const struct affairs *a = NULL;
 	int r = fold_arrange(&w->f, w->all, w->n);
 
 	if (!r)

@@ -219,7 +219,7 @@ int log_get(const struct view *v, struct log_at *at, uint64_t n, struct wire_cha
 {
 	uint8_t upto[8];
 	struct writer w = writer_of(upto, sizeof(upto));
-	struct span key, packed;
+	struct span key, packed = { 0 };
 
 	if (at->next != n || !at->rest.len) {
 		int r;
@@ -249,7 +249,7 @@ int log_get(const struct view *v, struct log_at *at, uint64_t n, struct wire_cha
 int log_last(const struct view *v, uint64_t *ret)
 {
 	struct log_at at = { 0 };
-	struct span key, packed;
+	struct span key, packed = { 0 };
 	int r = from_view(v->last(v->ctx, TABLE_LOG, (struct span){ 0 }, &key, &at.rest));
 	struct reader rd;
 
