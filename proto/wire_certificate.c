@@ -15,7 +15,7 @@ static const struct slot duty_slots[] = {
 	SLOT(1, FIXED, SLOT_NEED, struct duty, region),
 	SLOT(2, S32, SLOT_NEED, struct duty, from),
 	SLOT(3, S32, SLOT_NEED, struct duty, to),
-	SLOT(4, ENUM, SLOT_NEED, struct duty, how, .lo = DUTY_MADE, .hi = DUTY_ASSUMED),
+	SLOT(4, ENUM, SLOT_NEED, struct duty, how, .lo = DUTY_MADE, .hi = DUTY_FORKED),
 	SLOT(5, U64, SLOT_NEED, struct duty, term, .lo = 1),
 	SLOT(6, BOOL, 0, struct duty, open),
 };

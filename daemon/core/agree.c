@@ -102,6 +102,22 @@ static int unite(struct arena *arena, const struct certified *a, const struct ce
 	return duties_reckon(v, n, arena, ret);
 }
 
+/* A Resolve that a certificate does not hold has ended the term, or taken away what came of it;
+ * and that an Assume counts depends on who is known to be a guardian. */
+static bool may_go(const struct duty *d, const struct certified *c, const struct reckoning *all)
+{
+	const struct affairs *f = &all->affairs;
+
+	for (size_t i = 0; i < f->n_terms; i++) {
+		const struct held *by = f->terms[i].resolve;
+
+		if (by && f->terms[i].number <= d->term &&
+			!held_at(c->by->held, c->by->n, &by->ref.at))
+			return true;
+	}
+	return d->how == DUTY_ASSUMED;
+}
+
 /* Whether what one certificate says stays true when more is known (P11.9). */
 static bool stays(const struct duty *d, const struct reckoning *all)
 {
@@ -125,7 +141,7 @@ static int compare_duties(struct agreeing *g, const struct certified *a,
 		const char *name, *from;
 		int r;
 
-		if (stays(d, all))
+		if (stays(d, all) || may_go(d, a, all))
 			continue;
 		name = certified_name(a, &d->region, g->arena);
 		from = day_text(g->arena, d->from);

@@ -363,8 +363,8 @@ static int say_missing(struct checking *k, const struct head *missing)
 		size_t n = held_names(&k->held[i], true, names);
 
 		for (size_t j = 0; j < n; j++)
-			if (place_equal(&names[j].ref->at, &missing->at) &&
-				hash_equal(&names[j].ref->change, &missing->change)) {
+			if (place_equal(names[j].at, &missing->at) &&
+				hash_equal(names[j].change, &missing->change)) {
 				const char *by =
 					place_text(k->ret, &k->held[i].ref.at, k->arena);
 
@@ -510,6 +510,29 @@ static int check_dates(struct checking *k)
 	return 0;
 }
 
+/* Guardians ended a term: what its custodian wrote behind may be in the file, and counts for
+ * nothing (P6.14). */
+static int say_resolved(struct checking *k)
+{
+	const struct affairs *f = &k->ret->by->affairs;
+	int r = 0;
+
+	for (size_t i = 0; i < f->n_terms && !r; i++) {
+		const struct held *by = f->terms[i].resolve;
+		const char *last;
+
+		if (!by)
+			continue;
+		last = place_text(k->ret, &by->control.last.at, k->arena);
+		r = last ? remark(k, "P6.14", &by->ref.at,
+				   "guardians ended term %llu with it: what its custodian "
+				   "wrote behind %s counts for nothing",
+				   (unsigned long long)f->terms[i].number, last)
+			 : err_new(-ENOMEM);
+	}
+	return r ? err_up(r) : 0;
+}
+
 static int check_answer(struct checking *k)
 {
 	const struct statement *s = &k->ret->said;
@@ -535,6 +558,8 @@ static int check_answer(struct checking *k)
 		r = remark(k, "P6.10", NULL,
 			"custody is forked: two regions were released to, and both are "
 			"responsible until people settle it");
+	if (!r)
+		r = say_resolved(k);
 	if (!r)
 		r = check_dates(k);
 	c->continuous = !k->wrong;

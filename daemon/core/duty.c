@@ -34,21 +34,39 @@ size_t held_names(const struct held *h, bool before, struct named ret[NAMES_MAX]
 	const struct control *c = &h->control;
 	const struct {
 		bool has;
-		struct named named;
-	} all[NAMES_MAX] = {
-		{ c->has_right, { "right", &c->right } },
-		{ c->has_offer, { "offer", &c->offer } },
-		{ c->has_accept, { "accept", &c->accept } },
-		{ c->has_withdraw, { "withdraw", &c->withdraw } },
-		{ c->has_before && before, { "before", &c->before } },
+		const char *as;
+		const struct ref *ref;
+	} all[] = {
+		{ c->has_right, "right", &c->right },
+		{ c->has_offer, "offer", &c->offer },
+		{ c->has_accept, "accept", &c->accept },
+		{ c->has_withdraw, "withdraw", &c->withdraw },
+		{ c->has_before && before, "before", &c->before },
 	};
 	size_t n = 0;
 
 	for (size_t i = 0; i < COUNT(all); i++)
 		if (all[i].has)
-			ret[n++] = all[i].named;
+			ret[n++] = (struct named){ all[i].as, &all[i].ref->at,
+				&all[i].ref->change };
+	if (c->kind == CONTROL_RESOLVE)
+		ret[n++] = (struct named){ "last", &c->last.at, &c->last.change };
+	for (size_t i = 0; i < c->n_votes && n < NAMES_MAX; i++)
+		ret[n++] = (struct named){ "vote", &c->votes[i].at, &c->votes[i].change };
 	return n;
 }
+
+static const struct held *held_named(const struct reckoning *k, const struct named *name)
+{
+	const struct held *h = held_at(k->held, k->n, name->at);
+
+	return h && hash_equal(&h->ref.change, name->change) ? h : NULL;
+}
+
+/* One change names another. */
+struct edge {
+	size_t by, on;
+};
 
 static int head_order(const void *x, const void *y)
 {
@@ -68,17 +86,15 @@ static int find_lacks(struct reckoning *k, struct arena *a)
 		size_t n_names = held_names(&k->held[i], true, names);
 
 		for (size_t j = 0; j < n_names; j++) {
-			const struct ref *ref = names[j].ref;
-			const struct held *at = held_at(k->held, k->n, &ref->at);
 			struct head *grown;
 
-			if (at && hash_equal(&at->ref.change, &ref->change))
+			if (held_named(k, &names[j]))
 				continue;
 			grown = arena_grow(a, k->lacks, n, &room, sizeof(*k->lacks));
 			if (!grown)
 				return err_new(-ENOMEM);
 			k->lacks = grown;
-			k->lacks[n++] = (struct head){ ref->at, ref->change };
+			k->lacks[n++] = (struct head){ *names[j].at, *names[j].change };
 		}
 	}
 	if (n)
@@ -89,38 +105,49 @@ static int find_lacks(struct reckoning *k, struct arena *a)
 	return 0;
 }
 
+/* One round over what each change names; whether a day moved. */
+static bool raise_days(struct reckoning *k, const struct edge *edges, size_t n)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < n; i++)
+		if (k->days[edges[i].on] > k->days[edges[i].by]) {
+			k->days[edges[i].by] = k->days[edges[i].on];
+			moved = true;
+		}
+	return moved;
+}
+
 /* (P11.6) A change stands on no day before those of what it names. Nobody can make changes that
  * name each other in a ring, so that the rounds are as many as the longest path at most. */
 static int find_days(struct reckoning *k, struct arena *a)
 {
-	size_t(*on)[NAMES_MAX] = arena_array(a, k->n + 1, sizeof(*on));
-	bool changed = true;
+	struct edge *edges = NULL, *grown;
+	size_t n_edges = 0, room = 0;
 
 	k->days = arena_array(a, k->n + 1, sizeof(*k->days));
-	if (!on || !k->days)
+	if (!k->days)
 		return err_new(-ENOMEM);
 	for (size_t i = 0; i < k->n; i++) {
 		struct named names[NAMES_MAX];
 		size_t n = held_names(&k->held[i], false, names);
 
 		k->days[i] = k->held[i].control.date.day;
-		for (size_t j = 0; j < NAMES_MAX; j++) {
-			const struct held *h =
-				j < n ? held_at(k->held, k->n, &names[j].ref->at) : NULL;
+		for (size_t j = 0; j < n; j++) {
+			const struct held *h = held_named(k, &names[j]);
 
-			on[i][j] = h && ref_equal(&h->ref, names[j].ref) ? (size_t)(h - k->held)
-									 : i;
+			if (!h)
+				continue;
+			grown = arena_grow(a, edges, n_edges, &room, sizeof(*edges));
+			if (!grown)
+				return err_new(-ENOMEM);
+			edges = grown;
+			edges[n_edges++] =
+				(struct edge){ .on = (size_t)(h - k->held), .by = i };
 		}
 	}
-	for (size_t round = 0; round < k->n && changed; round++) {
-		changed = false;
-		for (size_t i = 0; i < k->n; i++)
-			for (size_t j = 0; j < NAMES_MAX; j++)
-				if (k->days[on[i][j]] > k->days[i]) {
-					k->days[i] = k->days[on[i][j]];
-					changed = true;
-				}
-	}
+	for (size_t round = 0; round <= k->n && raise_days(k, edges, n_edges); round++)
+		;
 	return 0;
 }
 
@@ -142,73 +169,37 @@ static void end_duty(const struct reckoning *k, struct duty *d, const struct hel
 		d->to = d->from;
 }
 
-static const struct term *term_of(const struct affairs *f, uint64_t number)
+static enum duty_how how_of(const struct stint *s)
 {
-	for (size_t i = 0; i < f->n_terms; i++)
-		if (f->terms[i].number == number)
-			return &f->terms[i];
-	return NULL;
-}
-
-static const struct held *term_end(const struct term *t)
-{
-	return t->release ? t->release : t->resolve;
-}
-
-/* What ended the duty that an Accept began; NULL: it runs. */
-static const struct held *acting_end(const struct affairs *f, const struct offer *o)
-{
-	const struct term *t = term_of(f, o->term);
-
-	if (o->stand_down)
-		return o->stand_down;
-	/* Of two Releases of one term, the other one made nobody custodian of record. */
-	if (o->release && t && t->release != o->release)
-		return NULL;
-	/* Also of one that was never released to: its own view passes the term (P6.5). */
-	return t ? term_end(t) : NULL;
+	switch (s->why) {
+	case STINT_CUSTODIAN:
+		return s->term == 1 ? DUTY_MADE : DUTY_CUSTODIAN;
+	case STINT_ACCEPTED:
+		return DUTY_ACTING;
+	case STINT_ASSUMED:
+		return DUTY_ASSUMED;
+	case STINT_FORKED:
+		break;
+	}
+	return DUTY_FORKED;
 }
 
 static int find_duties(struct reckoning *k, struct arena *a)
 {
 	const struct affairs *f = &k->affairs;
-	struct duty *v = arena_array(a, f->n_stints + f->n_terms + f->n_offers + 1, sizeof(*v));
 
-	if (!v)
+	k->duties = arena_array(a, f->n_stints + 1, sizeof(*k->duties));
+	if (!k->duties)
 		return err_new(-ENOMEM);
-	k->duties = v;
-	for (size_t i = 0; i < f->n_terms; i++) {
-		const struct term *t = &f->terms[i];
-		const struct held *begun = held_at(k->held, k->n, &t->begun.at);
-		struct duty d = { .region = t->custodian,
-			.how = i ? DUTY_CUSTODIAN : DUTY_MADE,
-			.term = t->number };
-
-		d.from = day_of(k, begun);
-		end_duty(k, &d, term_end(t));
-		v[k->n_duties++] = d;
-	}
-	for (size_t i = 0; i < f->n_offers; i++) {
-		const struct offer *o = &f->offers[i];
-		struct duty d = {
-			.region = o->offer->control.to, .how = DUTY_ACTING, .term = o->term
-		};
-
-		if (!o->accept)
-			continue;
-		d.from = day_of(k, o->accept);
-		end_duty(k, &d, acting_end(f, o));
-		v[k->n_duties++] = d;
-	}
 	for (size_t i = 0; i < f->n_stints; i++) {
 		const struct stint *s = &f->stints[i];
-		struct duty d = { .region = s->region, .how = DUTY_ASSUMED, .term = s->term };
+		struct duty *d = &k->duties[k->n_duties++];
 
-		if (s->why != STINT_ASSUMED)
-			continue;
-		d.from = day_of(k, s->from);
-		end_duty(k, &d, s->to);
-		v[k->n_duties++] = d;
+		*d = (struct duty){ .region = s->region,
+			.term = s->term,
+			.from = day_of(k, s->from),
+			.how = how_of(s) };
+		end_duty(k, d, s->to);
 	}
 	return 0;
 }

@@ -35,10 +35,12 @@ bool duties_gap(const struct duty *v, size_t n, int32_t from, int32_t to, int32_
 int duty_order(const struct duty *a, const struct duty *b);
 /* The one that stands in a place, or NULL. */
 const struct held *held_at(const struct held *held, size_t n, const struct place *at);
-/* What a change rests on: right, Offer, Accept and Withdraw; and with .before that, too. */
-#define NAMES_MAX 5
+/* What a change rests on: right, Offer, Accept, Withdraw, votes and the last that a Resolve
+ * lets count; and with .before that, too. */
+#define NAMES_MAX (6 + 64) /* (P6.12) */
 struct named {
 	const char *as; /* "offer" */
-	const struct ref *ref;
+	const struct place *at;
+	const struct hash *change;
 };
 size_t held_names(const struct held *h, bool before, struct named ret[NAMES_MAX]);

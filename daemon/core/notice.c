@@ -33,6 +33,8 @@ const char *duty_how_text(enum duty_how how)
 		return "acting since it accepted";
 	case DUTY_ASSUMED:
 		return "assumed";
+	case DUTY_FORKED:
+		return "by a branch of a forked custody";
 	}
 	return "?";
 }

@@ -273,7 +273,7 @@ MUST_USE int wire_export_encode(
 #define CERTIFICATE_MAX       (1024 * 1024)
 #define CERTIFICATE_PATH_MAX  2048
 #define CERTIFICATE_CARDS_MAX 128
-enum duty_how { DUTY_MADE = 1, DUTY_CUSTODIAN, DUTY_ACTING, DUTY_ASSUMED };
+enum duty_how { DUTY_MADE = 1, DUTY_CUSTODIAN, DUTY_ACTING, DUTY_ASSUMED, DUTY_FORKED };
 struct duty {
 	struct id region;
 	uint64_t term;

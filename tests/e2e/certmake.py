@@ -171,6 +171,55 @@ def forked():
     return r
 
 
+def guarded():
+    """Made by NORTH; SOUTH and EAST are guardians, and NORTH is gone since day 5."""
+    r = begun()
+    for region in (SOUTH, EAST):
+        circle = pb.Circle()
+        circle.set.add(region=region.id, role=2, classes=[0, 1], first_epoch=1, guardian=True)
+        r.put_control(NORTH, kf.CIRCLE, right=make_ref(r.begin), circle=circle)
+    r.day += 5
+    return r
+
+
+def vote(r, kind, by, to, votes=(), last=None):
+    more = {'last': make_ref(last, pb.Head)} if last else {}
+    return r.put_control(by, kind, right=make_ref(r.begin), to=to.id, code=1,
+                         votes=[make_ref(v) for v in votes], **more)
+
+
+def assumed(resolve=False):
+    r = guarded()
+    last = r.changes[-1]
+    first = vote(r, kf.ASSUME, EAST, SOUTH)
+    r.day += 1
+    vote(r, kf.ASSUME, SOUTH, SOUTH, [first])
+    r.day += 4
+    if resolve:
+        first = vote(r, kf.RESOLVE, EAST, SOUTH, last=last)
+        r.day += 2
+        vote(r, kf.RESOLVE, SOUTH, SOUTH, [first], last=last)
+        r.day += 3
+    return r
+
+
+def released_too():
+    """What guardians resolved while the custodian released behind the change they let count."""
+    r = guarded()
+    last = r.changes[-1]
+    offer = r.offer(NORTH, EAST)
+    accept = r.answer(kf.ACCEPT, EAST, offer)
+    r.day += 1
+    begin = r.begin
+    r.release(NORTH, offer, accept)
+    r.begin = begin
+    first = vote(r, kf.RESOLVE, EAST, SOUTH, last=last)
+    r.day += 1
+    vote(r, kf.RESOLVE, SOUTH, SOUTH, [first], last=last)
+    r.day += 1
+    return r
+
+
 def controls(r):
     return [c for c in r.changes if kf.header_decode(c.header).flags]
 
@@ -215,6 +264,11 @@ def good():
     yield 'an Accept dated back a little', Issue(back_dated(-2), SOUTH).bytes()
     yield 'an Accept dated days ahead', Issue(back_dated(4), NORTH).bytes()
     yield 'a forked custody', Issue(forked(), EAST).bytes()
+    r = assumed()
+    yield 'assumed by the vote of two guardians', Issue(r, SOUTH).bytes()
+    yield 'voted for, and not assumed yet', Issue(r, EAST, controls(r)[:-1]).bytes()
+    yield 'assumed, and resolved', Issue(assumed(True), EAST).bytes()
+    yield 'resolved against a Release', Issue(released_too(), SOUTH).bytes()
     r = moved()
     r.put_control(SOUTH, 99, flags=kf.CONTROL)
     yield 'a kind of the future that need not be understood', Issue(r, SOUTH).bytes()
@@ -422,6 +476,10 @@ def broken_answers(r):
         yield (f'the issuer withholds {kf.KINDS[kind]} {n + 1}',
                Issue(back, SOUTH, without(back, gone)).altered(
                    lambda i: i.statement.ClearField('lacks')))
+    r = assumed()
+    yield 'the issuer withholds a vote', Issue(r, SOUTH, without(
+        r, of_kind(r, kf.ASSUME)[0])).altered(lambda i: i.statement.ClearField('lacks'))
+    r = moved()
     yield 'before the record was made', Issue(
         r, SOUTH, begin=START - 9, end=START - 1).bytes()
     yield 'without a Genesis at all', Issue(r, SOUTH, without(r, r.changes[0])).bytes()
@@ -487,6 +545,9 @@ def pairs():
     accept = r.answer(kf.ACCEPT, SOUTH, offer, i=lives[1])
     yield 'two lives of one region answered differently', Issue(
         r, NORTH, without(r, decline)).bytes(), Issue(r, EAST, without(r, accept)).bytes()
+    r = released_too()
+    yield 'one knows of a Resolve', Issue(r, EAST, without(
+        r, *of_kind(r, kf.RESOLVE))).bytes(), Issue(r, SOUTH).bytes()
     yield 'Accept and Withdraw crossed, with and without the StandDown', Issue(
         crossed(), NORTH, without(crossed_once := crossed(), *of_kind(crossed_once, kf.STAND_DOWN))
         ).bytes(), Issue(crossed(), EAST).bytes()

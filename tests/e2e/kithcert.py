@@ -13,8 +13,9 @@ from kithformat import change_pb as pb
 DAY_MS = 86400000
 FILE_MAX, PATH_MAX, CARDS_MAX = 1 << 20, 2048, 128
 FOREVER = 2**31 - 1
-MADE, CUSTODIAN, ACTING, ASSUMED = 1, 2, 3, 4
-HOW = ['', 'made the record', 'custodian', 'acting since it accepted', 'assumed']
+MADE, CUSTODIAN, ACTING, ASSUMED, FORKED = 1, 2, 3, 4, 5
+HOW = ['', 'made the record', 'custodian', 'acting since it accepted', 'assumed',
+       'by a branch of a forked custody']
 # Bytes that the signature of a change may have (P3.1, P3.6).
 SIGNATURES = {0, 64, *range(104, 457, 32)}
 NAMES = ('right', 'offer', 'accept', 'withdraw')
@@ -36,19 +37,18 @@ class Held:
 
     def named(self, with_before=False):
         """[(as what, place, id)]"""
+        k = self.control
         names = NAMES + (('before',) if with_before else ())
-        return [(n, kf.ref_place(getattr(self.control, n)), getattr(self.control, n).change)
-                for n in names if self.control.HasField(n)]
-
+        out = [(n, kf.ref_place(getattr(k, n)), getattr(k, n).change)
+               for n in names if k.HasField(n)]
+        out += [('vote', kf.ref_place(v), v.change) for v in k.votes]
+        if k.kind == kf.RESOLVE:
+            out.append(('last', kf.ref_place(k.last), k.last.change))
+        return out
 
     def rests_on(self):
-        """What must be held and count for it to count."""
-        k = self.control
-        out = [(p, i) for _, p, i in self.named(k.kind in (kf.OFFER, kf.CIRCLE))]
-        out += [(kf.ref_place(v), v.change) for v in k.votes]
-        if k.kind == kf.RESOLVE:
-            out.append((kf.ref_place(k.last), k.last.change))
-        return out
+        """What must be held and count for it to count (P6.3)."""
+        return [(p, i) for _, p, i in self.named(self.control.kind in (kf.OFFER, kf.CIRCLE))]
 
 
 class Duty:
@@ -74,6 +74,13 @@ class Offer:
         return not (self.withdraw or self.decline or self.release)
 
 
+class Side:
+    """The path as far as it is walked, or a branch of a forked custody beside it."""
+
+    def __init__(self, guardians):
+        self.guardians, self.offers = guardians, []  # guardians: members, and whether they are
+
+
 class Reckoning:
     """Days (P11.6), what is lacked (P11.5), and duties (P6, P11.7) of a set of control changes."""
 
@@ -84,14 +91,13 @@ class Reckoning:
             self._day(place)
         lacks = {(p, i) for h in held for _, p, i in h.named(True) if not self._get(p, i)}
         self.lacks = sorted(lacks)
-        self.terms, self.offers, self.forked = [], [], False
+        self.terms, self.duties, self.branches, self.forked = [], [], [], False
         self.order = self._count()
         made = [self.held[p] for p in sorted(self.held)
                 if self.held[p].control.kind == kf.GENESIS and p[2] == 1]
         self.genesis = made[0] if made else None
         if made:
             self._walk()
-        self.duties = self._duties()
 
     def _get(self, place, change_id):
         h = self.held.get(place)
@@ -125,86 +131,148 @@ class Reckoning:
             clocks[p] = last[p[:2]] = max(last.get(p[:2], 0), self.held[p].control.clock)
         return [self.held[p] for p in sorted(counted, key=lambda p: (clocks[p], p))]
 
-    def _by(self, author):
-        """What counts of its control changes, in order."""
-        return [h for h in self.order if h.place[0] == author]
-
     def _walk(self):
-        begun, custodian, number = self.genesis, self.genesis.place[0], 1
-        while True:
-            ended = self._walk_term(begun, custodian, number)
-            self.terms.append((number, custodian, begun, ended.release if ended else None))
-            if not ended:
-                return
-            begun, custodian, number = ended.release, ended.change.control.to, number + 1
+        self._side(self.genesis, self.genesis.place[0], 1, {self.genesis.place[0]: True})
+        for release, custodian, number in self.branches:  # grows as branches fork again
+            self._side(release, custodian, number, {}, FORKED)
 
-    def _walk_term(self, begun, custodian, number):
-        """The Offer whose Release ended it, or None."""
-        ended = None
-        for h in self._by(custodian):
-            k = h.control
-            if (k.kind not in (kf.OFFER, kf.WITHDRAW, kf.RELEASE) or k.term != number
-                    or kf.ref_place(k.right) != begun.place or k.right.change != begun.id):
+    def _side(self, begun, custodian, number, guardians, how=None):
+        """The path, or a branch beside it, to where it ends (P6.10)."""
+        side = Side(guardians)
+        while True:
+            over = self._walk_term(side, begun, custodian, number)
+            first = self._stint(custodian, how or (MADE if number == 1 else CUSTODIAN), number,
+                                begun, over)
+            self.duties.append(first)
+            for o in side.offers:
+                if o.accept and o.term == number:
+                    self.duties.append(self._stint(o.change.control.to, how or ACTING, number,
+                                                   o.accept, o.down or o.release or over))
+            for h in self.order:
+                if h.control.kind == kf.ASSUME and self._carries(side, h, begun, number):
+                    self.duties.append(self._stint(h.control.to, how or ASSUMED, number, h, over))
+            if how is None:
+                self.terms.append((number, custodian, begun, over))
+            if not over:
+                return
+            custodian = (over.control.to if over.control.kind == kf.RESOLVE else next(
+                o.change.control.to for o in side.offers if o.release is over))
+            begun, number = over, number + 1
+            side.guardians[custodian] = True
+
+    def _of_term(self, h, begun, number):
+        k = h.control
+        return (k.HasField('right') and k.term == number
+                and (kf.ref_place(k.right), k.right.change) == (begun.place, begun.id))
+
+    def _walk_term(self, side, begun, custodian, number):
+        """The Release or Resolve that ended it, or None."""
+        released = resolved = None
+        over = False
+        for i in range(len(self.order) + 1):
+            by = None if over else self._resolve(side, begun, custodian, number, i)
+            if by:
+                over = True
+                resolved = None if released else by
+            h = self.order[i] if i < len(self.order) else None
+            if (not h or over or h.place[0] != custodian
+                    or not self._of_term(h, begun, number)
+                    or released and released.place[:2] == h.place[:2]):
                 continue
-            if ended and ended.release.place[:2] == h.place[:2]:
-                continue
-            if k.kind == kf.OFFER:
-                self._offer(h, custodian, number)
-                continue
-            o = next((o for o in self.offers if o.change.place == kf.ref_place(k.offer)
+            if self._take(side, h, custodian, number):
+                if released:
+                    self.forked = True
+                    self.branches.append((h, next(o.change.control.to for o in side.offers
+                                                  if o.release is h), number + 1))
+                released = released or h
+        return released or resolved
+
+    def _take(self, side, h, custodian, number):
+        """True: it is a Release that counts."""
+        k = h.control
+        if k.kind == kf.OFFER:
+            self._offer(side, h, custodian, number)
+        elif k.kind == kf.CIRCLE:
+            for row in k.circle.set:
+                if row.region != custodian and row.role != 1:
+                    side.guardians[row.region] = row.guardian
+            for row in k.circle.removed:
+                if row.region != custodian:
+                    side.guardians.pop(row.region, None)
+        elif k.kind in (kf.WITHDRAW, kf.RELEASE):
+            o = next((o for o in side.offers if o.change.place == kf.ref_place(k.offer)
                       and o.change.id == k.offer.change and o.term == number), None)
             if not o or o.withdraw:
-                continue
+                return False
             if k.kind == kf.WITHDRAW:
                 self._withdraw(o, h)
             elif (o.accept and not o.release and o.accept.place == kf.ref_place(k.accept)
                   and o.accept.id == k.accept.change):
                 o.release = h
-                self.forked = self.forked or ended is not None
-                ended = ended or o
-        return ended
+                return True
+        return False
 
-    def _offer(self, h, custodian, number):
+    def _answer(self, o, *kinds):
+        """The first by the candidate about an Offer."""
+        return next((a for a in self.order
+                     if a.place[0] == o.change.control.to and a.control.kind in kinds
+                     and (kf.ref_place(a.control.offer), a.control.offer.change)
+                     == (o.change.place, o.change.id)), None)
+
+    def _offer(self, side, h, custodian, number):
         if h.control.to == custodian or any(
-                o.term == number and o.is_open() for o in self.offers[-1:]):
+                o.term == number and o.is_open() for o in side.offers[-1:]):
             return
         o = Offer(h, number)
-        for a in self._by(h.control.to):
-            if (a.control.kind in (kf.ACCEPT, kf.DECLINE)
-                    and (kf.ref_place(a.control.offer), a.control.offer.change) == (h.place, h.id)):
-                if a.control.kind == kf.ACCEPT:
-                    o.accept = a
-                else:
-                    o.decline = a
-                break
-        self.offers.append(o)
+        said = self._answer(o, kf.ACCEPT, kf.DECLINE)
+        if said and said.control.kind == kf.ACCEPT:
+            o.accept = said
+        else:
+            o.decline = said
+        side.offers.append(o)
 
     def _withdraw(self, o, h):
         o.withdraw = h
-        first = next((a for a in self._by(o.change.control.to)
-                      if a.control.kind == kf.STAND_DOWN
-                      and (kf.ref_place(a.control.offer), a.control.offer.change)
-                      == (o.change.place, o.change.id)), None)
+        first = self._answer(o, kf.STAND_DOWN)
         if o.accept and first and (kf.ref_place(first.control.withdraw),
                                    first.control.withdraw.change) == (h.place, h.id):
             o.down = first
 
-    def _duty(self, region, begin, end, how, term):
+    # Guardians (P6.12 to P6.14)
+
+    def _resolve(self, side, begun, custodian, number, i):
+        """The Resolve by which the change before the i-th is the last that counts, or None."""
+        last = self.order[i - 1] if i else None
+        if not last or last.place[0] != custodian:
+            return None
+        return next((h for h in self.order if h.control.kind == kf.RESOLVE
+                     and (kf.ref_place(h.control.last), h.control.last.change)
+                     == (last.place, last.id) and self._carries(side, h, begun, number)), None)
+
+    def _first(self, h, begun, number):
+        return h.control.kind != kf.RESOLVE or h is next(
+            x for x in self.order if x.control.kind == kf.RESOLVE and x.place[0] == h.place[0]
+            and self._of_term(x, begun, number))
+
+    def _carries(self, side, lead, begun, number):
+        k = lead.control
+        if (not self._of_term(lead, begun, number) or lead.place[0] != k.to
+                or not self._first(lead, begun, number)):
+            return False
+        votes = {lead.place[0]: lead}
+        for v in k.votes:
+            votes.setdefault(v.author, self._get(kf.ref_place(v), v.change))
+        good = sum(1 for region, v in votes.items()
+                   if v and side.guardians.get(region) and self._of_term(v, begun, number)
+                   and (v.control.kind, v.control.to) == (k.kind, k.to)
+                   and (k.kind != kf.RESOLVE or v.control.last == k.last)
+                   and self._first(v, begun, number))
+        return good >= sum(side.guardians.values()) // 2 + 1
+
+    def _stint(self, region, how, term, begin, end):
         day = self.days[begin.place]
         return Duty(region, day, max(day, self.days[end.place]) if end else FOREVER, how, term,
                     end is None)
-
-    def _duties(self):
-        out = [self._duty(custodian, begun, end, MADE if number == 1 else CUSTODIAN, number)
-               for number, custodian, begun, end in self.terms]
-        for o in self.offers:
-            if not o.accept:
-                continue
-            end = o.down or self.terms[o.term - 1][3]
-            if o.release and o.release is not self.terms[o.term - 1][3] and not o.down:
-                end = None
-            out.append(self._duty(o.change.control.to, o.accept, end, ACTING, o.term))
-        return out
 
     def within(self, begin, end):
         return sorted((d.cut(begin, end) for d in self.duties
@@ -279,7 +347,7 @@ class Certificate:
         for h in list(s.held) + list(s.lacks):
             kf.check_ref(h, 'the statement', 'P11.2')
         for d in s.duties:
-            need(len(d.region) == 16 and 1 <= d.how <= 4 and d.term >= 1
+            need(len(d.region) == 16 and 1 <= d.how <= 5 and d.term >= 1
                  and d.HasField('from') and d.HasField('to'), 'P11.2', 'a duty')
         self.first, self.last = getattr(s, 'from'), s.to
         if self.first > self.last or not 0 <= self.last <= s.at_ms // DAY_MS:
@@ -404,6 +472,8 @@ class Certificate:
             raise Wrong('P11.8', None, f'nobody is responsible on {plain_day(none)}')
         if k.forked:
             self.remarks.append(('P6.10', None))
+        self.remarks += [('P6.14', end.place) for _, _, _, end in k.terms
+                         if end and end.control.kind == kf.RESOLVE]
 
     def _look_at_dates(self):
         for place in sorted(self.reckoning.held):
@@ -441,7 +511,11 @@ def contradiction(one, other):
     both = Reckoning(list({**b.held, **a.held}.values()))
     if both.forked and not (a.forked or b.forked):
         return 'P6.10'
-    for d in a.duties + b.duties:
+    for r, d in [(a, d) for d in a.duties] + [(b, d) for d in b.duties]:
+        if d.how == ASSUMED or any(
+                end and end.control.kind == kf.RESOLVE and end.place not in r.held
+                and number <= d.term for number, _, _, end in both.terms):
+            continue
         same = [x for x in both.duties if (x.region, x.term, x.how, x.begin)
                 == (d.region, d.term, d.how, d.begin)]
         if not any(d.open or (not x.open and (x.end == d.end or d.how == ACTING)) for x in same):

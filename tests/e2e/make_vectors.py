@@ -801,7 +801,7 @@ GOOD_CERTIFICATES = {
     'moved, as known before the Release', 'moved, a question about one day of two',
     'a child that came back', 'Accept and Withdraw crossed, and its term passed',
     'an Accept dated back behind its Offer', 'a Release whose Accept has not come',
-    'a forked custody'}
+    'a forked custody', 'assumed, and resolved', 'resolved against a Release'}
 BROKEN_CERTIFICATES = {
     'cut short', 'without its release', 'a changed date',
     'a changed date with a header to match', 'a changed date, signed anew by its own author',

@@ -320,7 +320,7 @@ static void a_certificate_comes_back_as_it_went(void **state)
 static void memory_that_is_out_is_no_verdict_about_a_certificate(void **state)
 {
 	struct vectors *v = *state;
-	const json_t *pair = json_array_get(vectors_open(v, "certificate", "pairs"), 7);
+	const json_t *pair = json_array_get(vectors_open(v, "certificate", "pairs"), 8);
 	const struct span one = bytes_of(v, pair, "one"), other = bytes_of(v, pair, "other");
 	uint64_t failures = 0;
 
