@@ -466,13 +466,14 @@ static void withhold_release(struct world *w)
 static void change_day(struct world *w)
 {
 	struct region *south = &w->regions[SOUTH];
-	uint8_t key[VIEW_KEY_MAX], row[4096];
+	uint8_t key[VIEW_KEY_MAX], row[4096] = { 0 };
 	struct span value = { 0 }, at, date = SPAN_LIT("\x08\x05\x12");
 
 	begin(south);
 	at = control_of_kind(south, CONTROL_ACCEPT, key, &value);
-	must(value.at && value.len <= sizeof(row) ? 0 : -ERANGE);
-	memcpy(row, value.at, value.len);
+	must(value.len <= sizeof(row) ? 0 : -ERANGE);
+	if (value.at)
+		memcpy(row, value.at, value.len);
 	for (size_t i = 0; i + 8 < value.len; i++)
 		if (memcmp(row + i, date.at, date.len) == 0 && row[i + 4] == 0x08) {
 			row[i + 5] ^= 2; /* the lowest bits of the day */

@@ -139,6 +139,31 @@ bool prove(struct region *r, struct record *record)
 	return bytes.len > 0;
 }
 
+void prove_told(struct region *r, struct record *record)
+{
+	struct world *w = r->world;
+	const struct proof *p;
+	struct certified c;
+	struct arena arena;
+
+	if (!prove(r, record) || w->broken)
+		return;
+	p = &record->proofs[(record->n_proofs - 1) % PROOFS_MAX];
+	arena_init(&arena, 0);
+	must(certificate_check(w->judge, (struct span){ p->bytes, p->len }, &arena, &c));
+	for (size_t i = 0; i < c.n_duties; i++) {
+		const struct duty *d = &c.duties[i];
+		const char *who = certified_name(&c, &d->region, &arena);
+		const char *from = day_text(&arena, d->from), *to = day_text(&arena, d->to);
+
+		must(who && from && to ? 0 : -ENOMEM);
+		world_tell(w, r, "proves %s: %s to %s %s, %s, term %llu%s", record->name, from,
+			to, who, duty_how_text(d->how), (unsigned long long)d->term,
+			d->open ? ", not ended" : "");
+	}
+	arena_done(&arena);
+}
+
 /* Of one record: every member proves it, and all of them the same. */
 static void prove_one(struct world *w, struct record *record, unsigned members)
 {

@@ -334,7 +334,8 @@ void custody_check(struct world *w, const struct record *record);
 void custody_settled(struct world *w);
 
 /* prove.c: law 10. */
-bool prove(struct region *r, struct record *record); /* issued, whatever the law found */
+bool prove(struct region *r, struct record *record);      /* issued, whatever the law found */
+void prove_told(struct region *r, struct record *record); /* and what it says is told */
 void prove_settled(struct world *w);
 void prove_done(struct world *w);
 

@@ -20,6 +20,7 @@
  *	requests south
  *	add north R1 east reader [guardian], remove north R1 east, backup north
  *	assume south R1 east [anyway], resolve south R1 east [anyway], custody south R1
+ *	prove south R1                  a certificate, and what it says
  *	wait-for south R1 150           until so many of its changes are there
  *	quota south 8 1000              KiB that it may hold of one, in a record and in all
  */
@@ -326,6 +327,11 @@ static void do_show(struct story *s)
 	client_show(region_at(s, 1), record_at(s, 2));
 }
 
+static void do_prove(struct story *s)
+{
+	prove_told(region_at(s, 1), record_at(s, 2));
+}
+
 static void do_quota(struct story *s)
 {
 	struct region *r = region_at(s, 1);
@@ -379,6 +385,7 @@ static const struct {
 	{ "cancel", do_cancel },
 	{ "requests", do_requests },
 	{ "show", do_show },
+	{ "prove", do_prove },
 	{ "list", do_list },
 	{ "quota", do_quota },
 };
