@@ -165,11 +165,6 @@ class Life(unittest.TestCase):
         self.assertIn('kith_up 1', said)
         self.assertIn('kith_records 1', said)
 
-    def test_15_the_journal_explains(self):
-        self.box.run('kithctl', 'record', 'list')
-        self.assertIn('91e4b8c07a6d4f3c8b2f5d0e6a7c1943',
-                      self.box.out('journalctl', '--list-catalog'))
-
     def test_16_systemd_may_open_the_socket_for_the_other_regions(self):
         self.box.write('/etc/systemd/system/kith-peers.socket.d/test.conf',
                        '[Socket]\nListenStream=\nListenStream=127.0.0.1:7777\n')
@@ -212,6 +207,16 @@ class Life(unittest.TestCase):
             self.box.run('kithctl', *one, 'region', 'card', '--out', '/root/card')
             self.box.run('kithctl', *other, 'peer', 'add', '/root/card', '--yes')
             os.unlink(self.box.path('/root/card'))
+        self.box.until(lambda: self.ctl('peers')['peers'][0]['state'] == 'live', 'a session')
+
+    def test_21_the_journal_explains_what_happened_and_what_to_do(self):
+        self.box.run('systemctl', 'stop', 'kith-link@south')
+        self.box.until(lambda: self.ctl('peers')['peers'][0]['state'] != 'live', 'it is gone')
+        said = self.journal('-x', '-u', 'kithd', 'KITH_PEER=south')
+        self.assertIn('In session with south', said)
+        self.assertIn('The session with south has ended', said)
+        self.assertIn('kithd dials again by itself', said)
+        self.box.run('systemctl', 'start', 'kith-link@south')
         self.box.until(lambda: self.ctl('peers')['peers'][0]['state'] == 'live', 'a session')
 
     # ---- Upgrade and end ----
