@@ -117,7 +117,7 @@ static int add_path(struct answer *an)
 	struct path_at *v = NULL;
 	int r = sort_path(an, &v);
 
-	for (size_t i = 0; !r && i < an->affairs->n_all; i++) {
+	for (size_t i = 0; !r && v && i < an->affairs->n_all; i++) {
 		const struct id *record = &an->get->get.record;
 		const uint64_t held = had(an->get, &v[i].at);
 		struct wire_change c;
