@@ -54,8 +54,8 @@ static void the_first_answer_is_the_same_whatever_is_held(void **state)
 	ours = fix_record(x, NORTH);
 	theirs = fix_record(x, NORTH);
 	fix_move(x, NORTH, &theirs, SOUTH);
-	for (unsigned char i = 0; i < COUNT(asks); i++) {
-		asks[i] = ask_of(i + 1);
+	for (size_t i = 0; i < COUNT(asks); i++) {
+		asks[i] = ask_of((unsigned char)(i + 1));
 		asks[i].ask.has_record = i < 3;
 		asks[i].ask.record = i == 0 ? ours : i == 1 ? theirs : (struct id){ { 9 } };
 		if (i >= 3) {
