@@ -490,9 +490,12 @@ static void ask(struct world *w, unsigned p)
 		m.ask.cancel = bend & 1;
 		m.ask.has_record = bend & 2;
 		m.ask.record = pick_record(w);
-		m.ask.authority = bend & 4 ? SPAN_LIT("340") : (struct span){ 0 };
-		m.ask.child = bend & 4 ? SPAN_LIT("17") : (struct span){ 0 };
-		m.ask.purpose = bend & 8 ? (struct span){ 0 } : SPAN_LIT("why");
+		if (bend & 4) {
+			m.ask.authority = SPAN_LIT("340");
+			m.ask.child = SPAN_LIT("17");
+		}
+		if (!(bend & 8))
+			m.ask.purpose = SPAN_LIT("why");
 		m.ask.worker = SPAN_LIT("who");
 		break;
 	case MSG_ANSWER:
