@@ -265,18 +265,18 @@ static void what_came_of_one_turn_costs_one_verification(void **state)
 	struct spent s;
 
 	(void)state;
-	for (size_t i = 1; i < w.n; i++) {
+	for (size_t i = 1; i < COUNT(records); i++) {
 		records[i] = fix_record(x, 0);
 		assert_int_equal(fix_offer(x, 0, &records[i], 1), 0);
 		fix_wait(x, 2);
 	}
-	for (size_t i = 0; i < w.n; i++)
+	for (size_t i = 0; i < COUNT(records); i++)
 		before[i] = held(x, 1, &records[i]);
 	s = spent_by(x, 1);
 	assert_int_equal(fix_inside(x, 0, work_on_all, &w), 0);
 	fix_wait(x, 2);
 	s = since(x, 1, &s);
-	for (size_t i = 0; i < w.n; i++)
+	for (size_t i = 0; i < COUNT(records); i++)
 		assert_int_equal(held(x, 1, &records[i]), before[i] + 3);
 	assert_int_equal(s.crypto.verifies, 1);
 	assert_int_equal(s.crypto.opens, 9);

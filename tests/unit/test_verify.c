@@ -131,6 +131,7 @@ static struct span log_key(
 	rd = reader_of(found);
 	const size_t whole = row.len;
 
+	*ret_from = 0;
 	for (uint64_t k = get_u64(&rd); k <= n; k++) {
 		*ret_from = whole - row.len + 4; /* behind its length */
 		assert_true(log_row_next(&row, &c));
