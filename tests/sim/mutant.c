@@ -468,18 +468,20 @@ static void change_day(struct world *w)
 	struct region *south = &w->regions[SOUTH];
 	uint8_t key[VIEW_KEY_MAX], row[4096] = { 0 };
 	struct span value = { 0 }, at, date = SPAN_LIT("\x08\x05\x12");
+	size_t len;
 
 	begin(south);
 	at = control_of_kind(south, CONTROL_ACCEPT, key, &value);
-	must(value.len <= sizeof(row) ? 0 : -ERANGE);
-	if (value.at)
-		memcpy(row, value.at, value.len);
-	for (size_t i = 0; i + 8 < value.len; i++)
+	len = value.at && value.len <= sizeof(row) ? value.len : 0;
+	must(len ? 0 : -ERANGE);
+	if (len)
+		memcpy(row, value.at, len);
+	for (size_t i = 0; i + 8 < len; i++)
 		if (memcmp(row + i, date.at, date.len) == 0 && row[i + 4] == 0x08) {
 			row[i + 5] ^= 2; /* the lowest bits of the day */
 			break;
 		}
-	must(row_put(&south->view, TABLE_CONTROL, at, (struct span){ row, value.len }));
+	must(row_put(&south->view, TABLE_CONTROL, at, (struct span){ row, len }));
 	commit(south);
 	must(prove(south, &w->records[0]) ? 0 : -EPERM);
 }

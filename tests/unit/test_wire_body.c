@@ -52,7 +52,9 @@ static struct body full_body(void)
 		.has_access = true,
 		.access = { SPAN_LIT("who"), SPAN_LIT("role"), SPAN_LIT("purpose"), 2, 3 },
 		.has_worker = true,
-		.worker = { SPAN_LIT("name"), SPAN_LIT("role"), SPAN_LIT("team") },
+		.worker = { .name = SPAN_LIT("name"),
+			.role = SPAN_LIT("role"),
+			.team = SPAN_LIT("team") },
 	};
 	struct body b = {
 		.clock = UINT64_MAX,
