@@ -379,6 +379,28 @@ static int tell_changes(struct step *s, const struct id *record, const struct re
 	return r ? err_up(r) : 0;
 }
 
+/* A new custodian has what was handed over to it. What we wrote behind that, perhaps before we
+ * knew that it was coming, it gets from us (P7.1). */
+static int tell_custodian(struct step *s, const struct id *record, const struct affairs *a)
+{
+	const struct manifest *m = current_manifest(a);
+	const struct node *n = s->node;
+	struct chain_row own;
+	int r = chain_get(s->view, record, &n->region, &n->incarnation, &own);
+
+	if (r)
+		return r < 0 ? err_up(r) : 0;
+	for (size_t i = 0; m && i < m->n_heads; i++) {
+		const struct place *at = &m->heads[i].at;
+
+		if (id_equal(&at->author, &n->region) &&
+			id_equal(&at->incarnation, &n->incarnation) && at->seq >= own.seq)
+			return 0;
+	}
+	r = feed_backfill(s, &a->custodian, record);
+	return r ? err_odd(r) : 0;
+}
+
 static int update_row(struct step *s, const struct id *record, const struct affairs *a)
 {
 	const struct id *self = &s->node->region;
@@ -407,6 +429,9 @@ static int update_row(struct step *s, const struct id *record, const struct affa
 	if (r)
 		return err_up(r);
 	r = tell_changes(s, record, &was, &row);
+	if (!r && was.term && was.term != row.term && !id_equal(&was.custodian, self) &&
+		!id_equal(&row.custodian, self))
+		r = tell_custodian(s, record, a);
 	if (r)
 		return err_up(r);
 	if (record_row_write(&was, before) == record_row_write(&row, after) &&

@@ -92,7 +92,8 @@ class Explained(unittest.TestCase):
     def test_a_number_that_means_several_things_shows_all_of_them(self):
         everything = json.loads(self.explain('--json', '1')[1])['explained']
         self.assertEqual({e['kind'] for e in everything},
-                         {'problem', 'reason of an offer', 'code of a refusal'})
+                         {'problem', 'reason of an offer', 'code of a refusal',
+                          'reason of guardians', 'refusal of a request'})
 
     def test_without_an_argument_all_problems_and_verdicts_are_there(self):
         got = {e.get('name') for e in json.loads(self.explain('--json')[1])['explained']}
@@ -158,9 +159,9 @@ class Followed(Base):
     def test_following_leaves_no_trace_in_the_record(self):
         north = self.region().start_kithd()
         new_record(north, 'a')
-        before = figures(north)
+        before = north.status().changes
         self.lines(north)
-        self.assertEqual(figures(north), before)
+        self.assertEqual(north.status().changes, before)
 
     def test_who_stands_hears_of_a_change_when_it_is_committed_and_resumes_over_a_crash(self):
         north = self.region().start_kithd()

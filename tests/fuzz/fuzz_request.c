@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (taken(wire_request_decode(in, &a, &req))) {
 		demand(wire_text_ok(req.text) && wire_text_ok(req.record));
 		demand(verb_words(req.verb) || !verb_changes(req.verb));
+		demand(!verb_words(req.verb) == !verb_groups(req.verb));
 		SETTLES(req, wire_request_decode, wire_request_encode);
 	}
 	if (taken(wire_reply_head(in, &a, &head))) {

@@ -81,6 +81,8 @@ tells
 	9005.000 east sees settled R1 east
 	9005.010 south stores R1 east 1
 	9005.010 south sees settled R1 east
+	9005.020 east wants R1 south
+	9005.041 east has R1 south 12
 	9010.000 east shows R1 custodian=east, custody=ours, role=custodian, changes=13, entries=6, conflicts=0
 	9010.000 south shows R1 custodian=east, custody=reader, role=reader, changes=13, entries=6, conflicts=0
 	9010.000 north shows R1 custodian=north, custody=DUTY ASSUMED OR FORKED: guardians must resolve it; ours, role=custodian, changes=13, entries=6, conflicts=0
