@@ -293,6 +293,8 @@ class ManyAtOnce(Base):
         self.assertGreaterEqual(report['before'], 3)
         self.row(report, sent=self.N)
 
+        # "All" are those that are offered when it begins.
+        until(lambda: len(self.waiting(self.south)) == self.N, 'all offers are there')
         args = ('move', 'accept', '--all', '--worker', 'Jo', '--follow')
         first = self.start(self.south, *args)
         until(lambda: any(self.state(self.south, r) in ('accepted', 'released')
