@@ -67,6 +67,14 @@ static int add_keys(struct walk *w, const struct key_commitment *keys, size_t n)
 	return 0;
 }
 
+static int add_past_keys(struct walk *w, const struct key_commitment *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ADD(w, past_keys, keys[i]))
+			return err_new(-ENOMEM);
+	return 0;
+}
+
 /* The first change by .author about .offer that is one of the two kinds. */
 static const struct held *answer(const struct walk *w, const struct id *author,
 	const struct ref *offer, enum control_kind a, enum control_kind b)
@@ -271,6 +279,8 @@ static int walk_term(struct walk *w, const struct term *t, struct ending *end)
 		h = w->all[i];
 		if (over) {
 			r = end->resolve ? tell_too(w, h) : 0;
+			if (!r && h->control.kind == CONTROL_KEY_EPOCH)
+				r = add_past_keys(w, h->control.keys, h->control.n_keys);
 			continue;
 		}
 		/* Another incarnation may not have known that it was over (P6.10). */
@@ -407,6 +417,10 @@ static int walk_branches(struct walk *w)
 
 			r = add_stint(w, &d->region, STINT_FORKED, d->term, d->from, d->to);
 		}
+		if (!r)
+			r = add_past_keys(w, beside.keys, beside.n_keys);
+		if (!r)
+			r = add_past_keys(w, beside.past_keys, beside.n_past_keys);
 		if (r)
 			return err_up(r);
 	}

@@ -119,8 +119,11 @@ struct affairs {
 	size_t n_members;
 	const struct held **all; /* sorted by place */
 	size_t n_all;
-	struct key_commitment *keys; /* of all epochs */
+	struct key_commitment *keys; /* of all epochs that count, the oldest first */
 	size_t n_keys;
+	struct key_commitment
+		*past_keys; /* of epochs that counted only for who began them (P5.5) */
+	size_t n_past_keys;
 	uint32_t epoch; /* the newest */
 };
 

@@ -27,8 +27,8 @@ struct walk {
 	struct affairs *a;
 	struct branch *branches;
 	size_t n_branches;
-	size_t room_terms, room_offers, room_members, room_keys, room_acting, room_stints,
-		room_votes, room_guardians, room_dangling, room_branches;
+	size_t room_terms, room_offers, room_members, room_keys, room_past_keys, room_acting,
+		room_stints, room_votes, room_guardians, room_dangling, room_branches;
 };
 
 #define ADD_TO(w, owner, list, value)                                                          \

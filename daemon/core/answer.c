@@ -145,8 +145,9 @@ static int add_keys(struct answer *an)
 	const struct affairs *a = an->affairs;
 	const struct member *m = affairs_member(a, &an->p->region);
 
-	for (size_t i = 0; m && i < a->n_keys && an->bytes + 256 < ANSWER_HARD; i++) {
-		const struct key_commitment *k = &a->keys[i];
+	const struct key_commitment *k;
+
+	for (size_t i = 0; m && (k = keys_of(a, i)) && an->bytes + 256 < ANSWER_HARD; i++) {
 		struct key_wrap wrap;
 		int r;
 
@@ -155,8 +156,8 @@ static int add_keys(struct answer *an)
 			continue;
 		if (!fits(an, sizeof(wrap) + 16))
 			return 0;
-		r = keys_wrap(an->s, &an->get->get.record, k->epoch, k->class, &an->p->region,
-			&an->p->kem_key, &wrap);
+		r = keys_wrap(
+			an->s, &an->get->get.record, k, &an->p->region, &an->p->kem_key, &wrap);
 		if (r == ROW_NONE)
 			continue;
 		if (!r)

@@ -128,6 +128,7 @@ static int export_head(struct exporting *x, const struct id *record, const struc
 		.at_ms = s->event->wall_ms,
 		.has_state_hash = !hash_is_zero(&fold->state),
 		.state_hash = fold->state };
+	const struct key_commitment *of;
 	int r = add_piece(x, &head);
 
 	for (size_t i = 0; i < f->n_members && !r; i++) {
@@ -139,11 +140,11 @@ static int export_head(struct exporting *x, const struct id *record, const struc
 		else if (r == ROW_NONE)
 			r = 0;
 	}
-	for (size_t i = 0; i < f->n_keys && !r; i++) {
+	for (size_t i = 0; !r && (of = keys_of(f, i)); i++) {
 		CLEANUP(secret_done) struct secret key = { 0 };
-		struct export_piece p = { .has_key = true, .key_of = f->keys[i], .key = &key };
+		struct export_piece p = { .has_key = true, .key_of = *of, .key = &key };
 
-		r = key_get(s->view, record, f->keys[i].epoch, f->keys[i].class, &key);
+		r = key_get(s->view, record, of, &key);
 		if (r == 0)
 			r = add_piece(x, &p);
 		else if (r == ROW_NONE)

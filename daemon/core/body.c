@@ -86,11 +86,16 @@ int body_seal(struct step *s, const struct header *h, const struct body *b,
 	struct span *ret_sealed, struct hash *ret_root)
 {
 	CLEANUP(secret_done) struct secret key = { 0 };
+	const struct key_commitment *of;
 	uint8_t ctx[CONTEXT_MAX], *sealed;
 	struct span bytes, padded;
-	int r;
+	const struct affairs *a;
+	int r = node_affairs(s, &h->record, &a);
 
-	r = key_get(s->view, &h->record, h->key_epoch, h->key_class, &key);
+	if (r)
+		return err_up(r);
+	of = keys_newest(a, h->key_class);
+	r = of ? key_get(s->view, &h->record, of, &key) : ROW_NONE;
 	if (r)
 		return r == ROW_NONE ? BODY_E_KEY : err_up(r);
 	r = wire_body_encode(b, s->arena, &bytes);
@@ -113,44 +118,66 @@ int body_seal(struct step *s, const struct header *h, const struct body *b,
 	return 0;
 }
 
-/* The key of a body, from memory when the body before it had the same. 0, BODY_E_KEY. */
-static int find_key(struct step *s, const struct header *h, struct body_key *k)
+/* With the key of the body before, if that has the number: it mostly opens the next one, too.
+ */
+static int open_kept(struct step *s, const struct header *h, const struct body_key *k,
+	struct span sealed, uint8_t *plain, size_t *len)
 {
-	int r;
+	uint8_t ctx[CONTEXT_MAX];
 
-	if (k->held && k->epoch == h->key_epoch && k->class == h->key_class &&
-		id_equal(&k->record, &h->record))
-		return 0;
+	if (!k->held || k->epoch != h->key_epoch || k->class != h->key_class ||
+		!id_equal(&k->record, &h->record))
+		return CRYPTO_E_BAD;
+	return crypto_open(s->crypto, &k->secret, context(h, ctx), sealed, plain, len);
+}
+
+/* Then with each of that number: there is one, unless people had to resolve who is custodian
+ * (P5.5). 0, BODY_E_KEY, BODY_E_SEAL. */
+static int open_sealed(struct step *s, const struct header *h, struct body_key *k,
+	struct span sealed, uint8_t *plain, size_t *len)
+{
+	bool any = false, lacks = false;
+	struct scan scan;
+	int r = open_kept(s, h, k, sealed, plain, len);
+
+	if (r != CRYPTO_E_BAD)
+		return r ? err_up(r) : 0;
 	k->held = false;
-	r = key_get(s->view, &h->record, h->key_epoch, h->key_class, &k->secret);
-	if (r)
-		return r == ROW_NONE ? BODY_E_KEY : err_up(r);
 	k->record = h->record;
 	k->epoch = h->key_epoch;
 	k->class = h->key_class;
-	k->held = true;
-	return 0;
+	key_scan_init(&scan, &h->record, h->key_epoch, h->key_class);
+	while ((r = key_scan_next(&scan, s->view, &k->secret)) == 0) {
+		k->held = any = true;
+		r = open_kept(s, h, k, sealed, plain, len);
+		if (r != CRYPTO_E_BAD)
+			return r ? err_up(r) : 0;
+	}
+	if (r != ROW_NONE)
+		return err_up(r);
+	r = any ? keys_lack(s, &h->record, h->key_epoch, h->key_class, &lacks) : 0;
+	if (r)
+		return err_up(r);
+	return any && !lacks ? BODY_E_SEAL : BODY_E_KEY;
 }
 
 int body_open(struct step *s, struct arena *a, struct body_key *key, const struct header *h,
 	struct span sealed, struct body *ret)
 {
-	uint8_t ctx[CONTEXT_MAX], *plain;
 	struct span bytes;
 	struct hash root;
+	uint8_t *plain;
 	size_t len;
-	int r = find_key(s, h, key);
+	int r;
 
-	if (r)
-		return r < 0 ? err_up(r) : r;
 	if (sealed.len > BODY_SEALED_MAX)
 		return BODY_E_SEAL;
 	plain = arena_alloc(a, sealed.len ? sealed.len : 1);
 	if (!plain)
 		return err_new(-ENOMEM);
-	r = crypto_open(s->crypto, &key->secret, context(h, ctx), sealed, plain, &len);
+	r = open_sealed(s, h, key, sealed, plain, &len);
 	if (r)
-		return r == CRYPTO_E_BAD ? BODY_E_SEAL : err_up(r);
+		return r < 0 ? err_up(r) : r;
 	r = wire_body_unpad((struct span){ plain, len }, &bytes);
 	if (!r)
 		r = wire_body_decode(bytes, a, ret);

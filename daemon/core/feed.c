@@ -351,7 +351,7 @@ static int want_keys(struct step *s, struct peer *p, const struct id *record)
 	int r = node_affairs(s, record, &a);
 
 	if (!r)
-		r = keys_whole(s, record, a, &whole);
+		r = keys_all(s, record, a, &whole);
 	if (r)
 		return err_up(r);
 	return whole || affairs_role(a, &s->node->region) == ROLE_NONE

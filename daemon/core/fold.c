@@ -470,13 +470,15 @@ int fold_state(struct fold *f, struct crypto *c, const struct secret *key)
 int fold_end(struct step *s, struct fold_reading *w, struct fold *ret)
 {
 	CLEANUP(secret_done) struct secret key = { 0 };
+	const struct key_commitment *of;
 	const struct affairs *a = NULL;
 	int r = fold_arrange(&w->f, w->all, w->n);
 
 	if (!r)
 		r = node_affairs(s, &w->record, &a);
-	if (!r) {
-		r = key_get(s->view, &w->record, a->epoch, 0, &key);
+	of = !r ? keys_newest(a, 0) : NULL;
+	if (of) {
+		r = key_get(s->view, &w->record, of, &key);
 		r = r == 0 ? fold_state(&w->f, s->crypto, &key) : r == ROW_NONE ? 0 : r;
 	}
 	*ret = w->f;

@@ -399,15 +399,25 @@ MUST_USE int keys_make(struct step *s, const struct id *record, uint32_t epoch,
 	uint32_t n_classes, struct key_commitment *ret);
 MUST_USE int keys_commitment(struct step *s, const struct id *record, uint32_t epoch,
 	uint32_t class, const struct secret *key, struct hash *ret);
-MUST_USE int keys_wrap(struct step *s, const struct id *record, uint32_t epoch, uint32_t class,
+/* Each that is committed to, those of the path first; NULL behind the last. */
+const struct key_commitment *keys_of(const struct affairs *a, size_t i);
+/* What is sealed now, is with this. */
+const struct key_commitment *keys_newest(const struct affairs *a, uint32_t class);
+MUST_USE int keys_wrap(struct step *s, const struct id *record, const struct key_commitment *c,
 	const struct id *to, const struct pubkey *kem,
 	struct key_wrap *ret); /* 0, ROW_NONE: not held, or .kem is none */
 enum { KEYS_E_BAD = 1 };
 MUST_USE int keys_take(struct step *s, const struct id *record, const struct affairs *a,
 	const struct key_wrap *w, bool *ret_new); /* 0, KEYS_E_BAD (P5.3) */
-/* All keys that our row entitles us to are held. */
+/* All keys of the path that our row entitles us to are held; and those beside it, too (P5.5):
+ * these may be gone with who made them, and nobody waits for them. */
 MUST_USE int keys_whole(
 	struct step *s, const struct id *record, const struct affairs *a, bool *ret);
+MUST_USE int keys_all(
+	struct step *s, const struct id *record, const struct affairs *a, bool *ret);
+/* A key of that number is committed to, and not held. */
+MUST_USE int keys_lack(
+	struct step *s, const struct id *record, uint32_t epoch, uint32_t class, bool *ret);
 
 /* body.c: seal and open ----------------------------------------------------------------------
  */

@@ -34,13 +34,12 @@ int keys_make(struct step *s, const struct id *record, uint32_t epoch, uint32_t 
 
 		if (r)
 			return err_odd(r);
-		r = key_put(s->view, record, epoch, class, &key);
-		if (r)
-			return err_odd(r);
 		ret[class] = (struct key_commitment){ .epoch = epoch, .class = class };
 		r = keys_commitment(s, record, epoch, class, &key, &ret[class].commitment);
+		if (!r)
+			r = key_put(s->view, record, &ret[class], &key);
 		if (r)
-			return err_up(r);
+			return err_odd(r);
 	}
 	return 0;
 }
@@ -61,31 +60,71 @@ static struct span wrap_info(const struct id *record, uint32_t epoch, uint32_t c
 	return writer_span(&w);
 }
 
-int keys_wrap(struct step *s, const struct id *record, uint32_t epoch, uint32_t class,
+int keys_wrap(struct step *s, const struct id *record, const struct key_commitment *c,
 	const struct id *to, const struct pubkey *kem, struct key_wrap *ret)
 {
 	CLEANUP(secret_done) struct secret key = { 0 };
 	uint8_t info[INFO_MAX];
-	int r = key_get(s->view, record, epoch, class, &key);
+	int r = key_get(s->view, record, c, &key);
 
 	if (r)
 		return r;
-	ret->epoch = epoch;
-	ret->class = class;
-	r = crypto_wrap(s->crypto, kem, wrap_info(record, epoch, class, to, kem, info), &key,
-		ret->wrap);
+	ret->epoch = c->epoch;
+	ret->class = c->class;
+	r = crypto_wrap(s->crypto, kem, wrap_info(record, c->epoch, c->class, to, kem, info),
+		&key, ret->wrap);
 	if (r == CRYPTO_E_BAD)
 		return ROW_NONE; /* a KEM key that nothing can be wrapped for: its own doing */
 	return r ? err_up(r) : 0;
 }
 
-static const struct key_commitment *find_commitment(
-	const struct affairs *a, uint32_t epoch, uint32_t class)
+const struct key_commitment *keys_of(const struct affairs *a, size_t i)
 {
-	for (size_t i = 0; i < a->n_keys; i++)
-		if (a->keys[i].epoch == epoch && a->keys[i].class == class)
-			return &a->keys[i];
+	if (i < a->n_keys)
+		return &a->keys[i];
+	return i - a->n_keys < a->n_past_keys ? &a->past_keys[i - a->n_keys] : NULL;
+}
+
+const struct key_commitment *keys_newest(const struct affairs *a, uint32_t class)
+{
+	for (size_t i = a->n_keys; i > 0; i--)
+		if (a->keys[i - 1].epoch == a->epoch && a->keys[i - 1].class == class)
+			return &a->keys[i - 1];
 	return NULL;
+}
+
+/* Of the keys of that number: is any committed to, and is one of them not held? */
+static int look_for(struct step *s, const struct id *record, const struct affairs *a,
+	uint32_t epoch, uint32_t class, bool *ret_named, bool *ret_lacks)
+{
+	const struct key_commitment *c;
+
+	*ret_named = *ret_lacks = false;
+	for (size_t i = 0; (c = keys_of(a, i)) && !*ret_lacks; i++) {
+		CLEANUP(secret_done) struct secret key = { 0 };
+		int r;
+
+		if (c->epoch != epoch || c->class != class)
+			continue;
+		*ret_named = true;
+		r = key_get(s->view, record, c, &key);
+		if (r < 0)
+			return err_up(r);
+		*ret_lacks = r == ROW_NONE;
+	}
+	return 0;
+}
+
+int keys_lack(
+	struct step *s, const struct id *record, uint32_t epoch, uint32_t class, bool *ret)
+{
+	const struct affairs *a;
+	bool named;
+	int r = node_affairs(s, record, &a);
+
+	if (!r)
+		r = look_for(s, record, a, epoch, class, &named, ret);
+	return r ? err_up(r) : 0;
 }
 
 int keys_take(struct step *s, const struct id *record, const struct affairs *a,
@@ -93,50 +132,56 @@ int keys_take(struct step *s, const struct id *record, const struct affairs *a,
 {
 	CLEANUP(secret_done) struct secret key = { 0 };
 	const struct node *n = s->node;
-	const struct key_commitment *c = find_commitment(a, w->epoch, w->class);
+	const struct key_commitment *c;
+	struct key_commitment is = { .epoch = w->epoch, .class = w->class };
 	uint8_t info[INFO_MAX];
-	struct hash commitment;
-	int r;
+	bool named, lacks;
+	int r = look_for(s, record, a, w->epoch, w->class, &named, &lacks);
 
 	*ret_new = false;
-	if (!c)
-		return KEYS_E_BAD;
-	r = key_get(s->view, record, w->epoch, w->class, &key);
-	if (r != ROW_NONE)
-		return r;
+	if (r)
+		return err_up(r);
+	if (!named || !lacks)
+		return named ? 0 : KEYS_E_BAD;
 	r = crypto_unwrap(s->crypto, &n->keys->kem, &n->kem_public,
 		wrap_info(record, w->epoch, w->class, &n->region, &n->kem_public, info),
 		w->wrap, &key);
 	if (r)
 		return r == CRYPTO_E_BAD ? KEYS_E_BAD : err_up(r);
-	r = keys_commitment(s, record, w->epoch, w->class, &key, &commitment);
+	r = keys_commitment(s, record, w->epoch, w->class, &key, &is.commitment);
 	if (r)
 		return err_up(r);
-	if (!hash_equal(&commitment, &c->commitment))
+	for (size_t i = 0; (c = keys_of(a, i)); i++)
+		if (c->epoch == is.epoch && c->class == is.class &&
+			hash_equal(&c->commitment, &is.commitment))
+			break;
+	if (!c)
 		return KEYS_E_BAD;
-	r = key_put(s->view, record, w->epoch, w->class, &key);
+	r = key_put(s->view, record, &is, &key);
 	if (r)
 		return err_odd(r);
 	*ret_new = true;
 	return 0;
 }
 
-int keys_whole(struct step *s, const struct id *record, const struct affairs *a, bool *ret)
+/* The first .n of keys_of(). */
+static int whole(
+	struct step *s, const struct id *record, const struct affairs *a, size_t n, bool *ret)
 {
 	const struct member *m = affairs_member(a, &s->node->region);
 
 	*ret = false;
 	if (!m || m->removed)
 		return 0;
-	for (size_t i = 0; i < a->n_keys; i++) {
+	for (size_t i = 0; i < n; i++) {
 		CLEANUP(secret_done) struct secret key = { 0 };
-		const struct key_commitment *c = &a->keys[i];
+		const struct key_commitment *c = keys_of(a, i);
 		int r;
 
 		if (c->class > 31 || !(m->row.classes & 1u << c->class) ||
 			c->epoch < m->row.first_epoch)
 			continue;
-		r = key_get(s->view, record, c->epoch, c->class, &key);
+		r = key_get(s->view, record, c, &key);
 		if (r == ROW_NONE)
 			return 0;
 		if (r)
@@ -144,4 +189,14 @@ int keys_whole(struct step *s, const struct id *record, const struct affairs *a,
 	}
 	*ret = true;
 	return 0;
+}
+
+int keys_whole(struct step *s, const struct id *record, const struct affairs *a, bool *ret)
+{
+	return whole(s, record, a, a->n_keys, ret);
+}
+
+int keys_all(struct step *s, const struct id *record, const struct affairs *a, bool *ret)
+{
+	return whole(s, record, a, a->n_keys + a->n_past_keys, ret);
 }

@@ -875,7 +875,7 @@ int want_del(const struct view *v, const struct id *peer, const struct id *recor
 	return row_del(v, TABLE_WANT, pair_span(peer, record, key));
 }
 
-static struct span key_key(
+static struct writer key_key(
 	const struct id *record, uint32_t epoch, uint32_t class, uint8_t into[VIEW_KEY_MAX])
 {
 	struct writer w = writer_of(into, VIEW_KEY_MAX);
@@ -883,15 +883,24 @@ static struct span key_key(
 	put_bytes(&w, record->b, ID_LEN);
 	put_u32(&w, epoch);
 	put_u32(&w, class);
+	return w;
+}
+
+static struct span whole_key_key(
+	const struct id *record, const struct key_commitment *c, uint8_t into[VIEW_KEY_MAX])
+{
+	struct writer w = key_key(record, c->epoch, c->class, into);
+
+	put_bytes(&w, c->commitment.b, HASH_LEN);
 	return writer_span(&w);
 }
 
-int key_get(const struct view *v, const struct id *record, uint32_t epoch, uint32_t class,
+int key_get(const struct view *v, const struct id *record, const struct key_commitment *c,
 	struct secret *ret)
 {
 	uint8_t key[VIEW_KEY_MAX];
 	struct span value;
-	int r = row_get(v, TABLE_KEY, key_key(record, epoch, class, key), &value);
+	int r = row_get(v, TABLE_KEY, whole_key_key(record, c, key), &value);
 
 	if (r)
 		return r;
@@ -901,13 +910,33 @@ int key_get(const struct view *v, const struct id *record, uint32_t epoch, uint3
 	return 0;
 }
 
-int key_put(const struct view *v, const struct id *record, uint32_t epoch, uint32_t class,
+int key_put(const struct view *v, const struct id *record, const struct key_commitment *c,
 	const struct secret *key)
 {
 	uint8_t into[VIEW_KEY_MAX];
 
-	return row_put(v, TABLE_KEY, key_key(record, epoch, class, into),
-		(struct span){ key->b, KEY_LEN });
+	return row_put(
+		v, TABLE_KEY, whole_key_key(record, c, into), (struct span){ key->b, KEY_LEN });
+}
+
+void key_scan_init(struct scan *s, const struct id *record, uint32_t epoch, uint32_t class)
+{
+	uint8_t key[VIEW_KEY_MAX];
+	struct writer w = key_key(record, epoch, class, key);
+
+	scan_init(s, TABLE_KEY, writer_span(&w));
+}
+
+int key_scan_next(struct scan *s, const struct view *v, struct secret *ret)
+{
+	int r = scan_next(s, v);
+
+	if (r)
+		return r;
+	if (s->value.len != KEY_LEN)
+		return damaged();
+	memcpy(ret->b, s->value.at, KEY_LEN);
+	return 0;
 }
 
 int meta_get(const struct view *v, const char *name, void *ret, size_t len)

@@ -224,11 +224,14 @@ MUST_USE int charge_get(const struct view *v, const struct id *region, struct ch
 MUST_USE int charge_put(
 	const struct view *v, const struct id *region, const struct charge_row *row);
 
-/* KEY: content keys. */
-MUST_USE int key_get(const struct view *v, const struct id *record, uint32_t epoch,
-	uint32_t class, struct secret *ret);
-MUST_USE int key_put(const struct view *v, const struct id *record, uint32_t epoch,
-	uint32_t class, const struct secret *key);
+/* KEY: content keys, by what commits to them: epochs of one number may be several (P5.5). */
+MUST_USE int key_get(const struct view *v, const struct id *record,
+	const struct key_commitment *c, struct secret *ret);
+MUST_USE int key_put(const struct view *v, const struct id *record,
+	const struct key_commitment *c, const struct secret *key);
+/* Those of one number. */
+void key_scan_init(struct scan *s, const struct id *record, uint32_t epoch, uint32_t class);
+MUST_USE int key_scan_next(struct scan *s, const struct view *v, struct secret *ret);
 
 /* META, by name. */
 MUST_USE int meta_get(const struct view *v, const char *name, void *ret, size_t len);

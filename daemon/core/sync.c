@@ -198,7 +198,7 @@ static int ask(struct step *s, struct peer *p, struct get_slot *slot)
 	int r = node_affairs(s, &slot->record, &a);
 
 	if (!r)
-		r = keys_whole(s, &slot->record, a, &whole);
+		r = keys_all(s, &slot->record, a, &whole);
 	if (r)
 		return err_up(r);
 	m.get.request = slot->request;
@@ -453,7 +453,7 @@ static int judge(struct step *s, struct peer *p, struct get_slot *slot, const st
 	int r = node_affairs(s, &slot->record, &a);
 
 	if (!r)
-		r = keys_whole(s, &slot->record, a, &whole);
+		r = keys_all(s, &slot->record, a, &whole);
 	if (r)
 		return err_up(r);
 	if (slot->path_open && m->changes.done)

@@ -39,7 +39,7 @@
 	T(SUMMARY,  "summary",  true)   /* record -> one row for lists, sealed under store.key */\
 	T(DRAFT,    "draft",    true)   /* requests that wait (moves being asked), sealed */   \
 	T(AUDIT,    "audit",    true)   /* n -> who asked what */                              \
-	T(KEY,      "key",      true)   /* record epoch class -> content key: in the keys env */
+	T(KEY,      "key",      true)   /* record epoch class commitment -> content key: in the keys env */
 /* clang-format on */
 
 enum table {

@@ -170,12 +170,11 @@ static void check_changes(struct leaving *v, const struct message *m)
 		p = parting_of(v, &m->changes.record);
 	for (size_t i = 0; i < m->changes.n_keys; i++) {
 		const struct key_wrap *k = &m->changes.keys[i];
+		struct scan scan;
 		struct secret key;
 
-		check_sent(v,
-			key_get(&v->from->view, &m->changes.record, k->epoch, k->class, &key) ==
-				0,
-			"a key");
+		key_scan_init(&scan, &m->changes.record, k->epoch, k->class);
+		check_sent(v, key_scan_next(&scan, &v->from->view, &key) == 0, "a key");
 		secret_done(&key);
 		if (p.found && p.epoch && k->epoch >= p.epoch)
 			law_broken(v->w, LAW_CIRCLE, "%s sends %s, which left, a new key of %s",
