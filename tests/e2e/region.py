@@ -26,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+import unittest
 
 from control_client import Client
 
@@ -369,3 +370,27 @@ class Federation:
 def end_on_sigterm():
     """A test that is told to end cleans up like one that has ended."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+class Case(unittest.TestCase):
+    """Regions of its own for each test, whose last lines are shown when it fails."""
+
+    def setUp(self):
+        self.f = Federation()
+        self.addCleanup(self.f.close)
+        self.addCleanup(self._show)
+
+    def _show(self):
+        outcome = self._outcome
+        if outcome and not outcome.success:
+            print(self.f.logs(), file=sys.stderr)
+
+
+def main(failfast=None):
+    """Runs the tests of the program, or those that its arguments name (Class, Class.test, -k PART),
+    and ends with the tally that tests/run reads."""
+    end_on_sigterm()
+    r = unittest.main(exit=False, verbosity=2, failfast=failfast).result
+    failed = len(r.failures) + len(r.errors)
+    print(f'{max(r.testsRun - failed - len(r.skipped), 0)} passed, {failed} failed')
+    sys.exit(failed > 0)

@@ -10,7 +10,6 @@ name says what is true; names as arguments run these only. The last line is the 
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import unittest
 
@@ -267,20 +266,5 @@ class Regions(Files):
         self.assertIn('is there already', done.err)
 
 
-def main():
-    kith.end_on_sigterm()
-    names = sys.argv[1:]
-    loader = unittest.defaultTestLoader
-    suite = loader.loadTestsFromModule(sys.modules[__name__])
-    if names:
-        suite = unittest.TestSuite(t for c in (Table, Regions) for t in loader.loadTestsFromTestCase(c)
-                                   if t._testMethodName in names)
-    result = unittest.TextTestRunner(verbosity=0).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    sys.stderr.flush()
-    print(f'{result.testsRun - failed} passed, {failed} failed')
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    kith.main()

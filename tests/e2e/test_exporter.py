@@ -12,7 +12,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import unittest
 
 import region as kith
@@ -52,10 +51,9 @@ def names_of(text):
     return set(re.findall(r'^(kith_\w+)', text, re.M))
 
 
-class Exporting(unittest.TestCase):
+class Exporting(kith.Case):
     def setUp(self):
-        self.f = kith.Federation()
-        self.addCleanup(self.f.close)
+        super().setUp()
         self.north, self.south = self.f.region('north'), self.f.region('south')
         self.north.start()
         self.south.start()
@@ -156,14 +154,5 @@ class Rules(unittest.TestCase):
             self.assertTrue([c for c in mine if 'exp_labels' in c], f'{alert} never comes')
 
 
-def main():
-    kith.end_on_sigterm()
-    program = unittest.main(exit=False, verbosity=2)
-    r = program.result
-    failed = len(r.failures) + len(r.errors)
-    print(f'{r.testsRun - failed} passed, {failed} failed')
-    sys.exit(failed > 0)
-
-
 if __name__ == '__main__':
-    main()
+    kith.main()

@@ -8,7 +8,6 @@ Each test's name says what is true; names as arguments run these only. The last 
 import json
 import os
 import subprocess
-import sys
 import unittest
 
 import region as kith
@@ -320,17 +319,5 @@ def complete(client, record):
     return bool(moves) and moves[-1].state == 'complete'
 
 
-def main():
-    kith.end_on_sigterm()
-    names = [a for a in sys.argv[1:] if not a.startswith('-')]
-    loader, module = unittest.defaultTestLoader, sys.modules[__name__]
-    result = unittest.TextTestRunner(verbosity=2 if '-v' in sys.argv else 0).run(
-        loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module))
-    failed = len(result.failures) + len(result.errors)
-    sys.stderr.flush()
-    print(f'{max(result.testsRun - failed, 0)} passed, {failed} failed')
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    kith.main()

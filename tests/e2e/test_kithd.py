@@ -13,7 +13,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import unittest
 
 import region as kith
@@ -34,17 +33,7 @@ def run(*args):
     return done.returncode, done.stdout, done.stderr
 
 
-class Base(unittest.TestCase):
-    def setUp(self):
-        self.f = kith.Federation()
-        self.addCleanup(self.f.close)
-        self.addCleanup(self.show)
-
-    def show(self):
-        outcome = self._outcome
-        if outcome and not outcome.success:
-            print(self.f.logs(), file=sys.stderr)
-
+class Base(kith.Case):
     def region(self, **more):
         return self.f.region('north', **more)
 
@@ -397,15 +386,5 @@ class Catalog(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout[-300:])
 
 
-def main():
-    kith.end_on_sigterm()
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
-    result = unittest.TextTestRunner(verbosity=2 if '-v' in sys.argv else 0).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    sys.stderr.flush()
-    print(f'{result.testsRun - failed - len(result.skipped)} passed, {failed} failed')
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    kith.main()

@@ -15,7 +15,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import unittest
 
@@ -84,23 +83,16 @@ def skipped(page, command):
     return next((k for k in SKIPPED if k[0] == page and re.search(k[1], command)), None)
 
 
-class World(unittest.TestCase):
+class World(kith.Case):
     """Two regions, a directory to work in, and programs of the usual names."""
 
     def setUp(self):
-        self.f = kith.Federation()
-        self.addCleanup(self.f.close)
-        self.addCleanup(self.show)
+        super().setUp()
         self.north, self.east = self.f.region('north-west'), self.f.region('north-east')
         self.here, self.bin = os.path.join(self.f.dir, 'here'), os.path.join(self.f.dir, 'bin')
         os.mkdir(self.here)
         os.mkdir(self.bin)
         self.record, self.later = None, []
-
-    def show(self):
-        outcome = self._outcome
-        if outcome and not outcome.success:
-            print(self.f.logs(), file=sys.stderr)
 
     def tool(self, name, script):
         path = os.path.join(self.bin, name)
@@ -406,14 +398,5 @@ class Documented(unittest.TestCase):
                                 f'{verb} --{option}')
 
 
-def main():
-    kith.end_on_sigterm()
-    program = unittest.main(exit=False, verbosity=2)
-    r = program.result
-    failed = len(r.failures) + len(r.errors)
-    print(f'{r.testsRun - failed} passed, {failed} failed')
-    sys.exit(failed > 0)
-
-
 if __name__ == '__main__':
-    main()
+    kith.main()

@@ -10,7 +10,6 @@ import collections
 import os
 import random
 import signal
-import sys
 import unittest
 
 import region as kith
@@ -295,18 +294,6 @@ class Moves(unittest.TestCase):
                 self.life(rng, turn)
 
 
-def main():
-    kith.end_on_sigterm()
-    print(f'SEED={SEED}', flush=True)
-    names = [a for a in sys.argv[1:] if not a.startswith('-')]
-    loader, module = unittest.defaultTestLoader, sys.modules[__name__]
-    result = unittest.TextTestRunner(verbosity=2 if '-v' in sys.argv else 0).run(
-        loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module))
-    failed = len(result.failures) + len(result.errors)
-    sys.stderr.flush()
-    print(f'{max(result.testsRun - failed, 0)} passed, {failed} failed')
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    print(f'SEED={SEED}', flush=True)
+    kith.main()

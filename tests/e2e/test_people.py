@@ -11,7 +11,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 import unittest
 
@@ -471,17 +470,5 @@ print(answer)
         self.assertEqual(kinds['request']['request']['purpose'], 'takes the child over')
 
 
-def main():
-    kith.end_on_sigterm()
-    names = [a for a in sys.argv[1:] if not a.startswith('-')]
-    loader, module = unittest.defaultTestLoader, sys.modules[__name__]
-    result = unittest.TextTestRunner(verbosity=2 if '-v' in sys.argv else 0).run(
-        loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module))
-    failed = len(result.failures) + len(result.errors)
-    sys.stderr.flush()
-    print(f'{max(result.testsRun - failed, 0)} passed, {failed} failed')
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    kith.main()

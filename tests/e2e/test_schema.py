@@ -9,9 +9,7 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
-import unittest
 
 import make_schema
 import region as kith
@@ -78,10 +76,9 @@ class Schema:
             self.check(v, schema['properties'].get(k, other), f'{at}.{k}')
 
 
-class Json(unittest.TestCase):
+class Json(kith.Case):
     def setUp(self):
-        self.f = kith.Federation()
-        self.addCleanup(self.f.close)
+        super().setUp()
         self.schema = Schema(make_schema.FILE)
         self.seen = set()
 
@@ -250,14 +247,5 @@ class Json(unittest.TestCase):
         self.seen.add('setup')
 
 
-def main():
-    kith.end_on_sigterm()
-    program = unittest.main(exit=False, verbosity=2)
-    r = program.result
-    failed = len(r.failures) + len(r.errors)
-    print(f'{r.testsRun - failed} passed, {failed} failed')
-    sys.exit(failed > 0)
-
-
 if __name__ == '__main__':
-    main()
+    kith.main()

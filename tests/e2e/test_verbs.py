@@ -12,7 +12,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import unittest
 
 import region as kith
@@ -60,17 +59,7 @@ def figures(region):
     return s.changes, s.commits, s.records, s.peers
 
 
-class Base(unittest.TestCase):
-    def setUp(self):
-        self.f = kith.Federation()
-        self.addCleanup(self.f.close)
-        self.addCleanup(self.show)
-
-    def show(self):
-        outcome = self._outcome
-        if outcome and not outcome.success:
-            print(self.f.logs(), file=sys.stderr)
-
+class Base(kith.Case):
     def region(self, name='north', **more):
         return self.f.region(name, port=port(), **more)
 
@@ -533,14 +522,5 @@ class DryRuns(Base):
             self.assertEqual(state(), before, verb)
 
 
-def main():
-    kith.end_on_sigterm()
-    program = unittest.main(exit=False, verbosity=2)
-    r = program.result
-    failed = len(r.failures) + len(r.errors)
-    print(f'{r.testsRun - failed} passed, {failed} failed')
-    sys.exit(failed > 0)
-
-
 if __name__ == '__main__':
-    main()
+    kith.main()

@@ -15,10 +15,8 @@ import shutil
 import socket
 import struct
 import subprocess
-import sys
 import termios
 import time
-import unittest
 
 import hostile
 import region as kith
@@ -29,17 +27,7 @@ def text_of(path):
         return f.read()
 
 
-class Base(unittest.TestCase):
-    def setUp(self):
-        self.f = kith.Federation()
-        self.addCleanup(self.f.close)
-        self.addCleanup(self.show)
-
-    def show(self):
-        outcome = self._outcome
-        if outcome and not outcome.success:
-            print(self.f.logs(), file=sys.stderr)
-
+class Base(kith.Case):
     def two(self):
         north, south = self.f.region('north').start(), self.f.region('south').start()
         kith.introduce(north, south)
@@ -574,14 +562,5 @@ class Words(Base):
         self.assertNotIn('\033', north.ctl('status'))
 
 
-def main():
-    kith.end_on_sigterm()
-    program = unittest.main(exit=False, verbosity=2)
-    r = program.result
-    failed = len(r.failures) + len(r.errors)
-    print(f'{r.testsRun - failed} passed, {failed} failed')
-    sys.exit(failed > 0)
-
-
 if __name__ == '__main__':
-    main()
+    kith.main()

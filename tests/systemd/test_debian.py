@@ -10,10 +10,9 @@ import json
 import os
 import re
 import shutil
-import sys
 import unittest
 
-from box import Box, cannot, clean_root, packages
+from box import Box, clean_root, main, packages
 
 B = os.environ.get('KITH_B', 'build')
 UNITS = ('kithd', 'kith-link', 'kith-exporter')
@@ -260,17 +259,5 @@ class Life(unittest.TestCase):
         self.assertFalse(os.path.exists(self.box.path('/etc/kith/kithd.conf')))
 
 
-def main():
-    why = cannot()
-    if why:
-        print(f'ok 1 - the packages in a real systemd # SKIP {why}\n1..1')
-        return
-    program = unittest.main(exit=False, verbosity=2, failfast=True)
-    r = program.result
-    failed = len(r.failures) + len(r.errors)
-    print(f'{r.testsRun - failed} passed, {failed} failed')
-    sys.exit(failed > 0)
-
-
 if __name__ == '__main__':
-    main()
+    main('the packages in a real systemd', failfast=True)

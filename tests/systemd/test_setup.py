@@ -9,10 +9,9 @@ the tests' names.
 """
 import json
 import os
-import sys
 import unittest
 
-from box import Box, cannot, clean_root, packages
+from box import Box, clean_root, main, packages
 
 B = os.environ.get('KITH_B', 'build')
 SOUTH = ('--config', '/etc/kith/south.conf')
@@ -147,17 +146,5 @@ class Beginner(unittest.TestCase):
         self.assertIn('ok: north runs', self.box.run('kithctl', 'status', user='jo').stdout)
 
 
-def main():
-    why = cannot()
-    if why:
-        print(f'ok 1 - setup and doctor in a real systemd # SKIP {why}\n1..1')
-        return
-    program = unittest.main(exit=False, verbosity=2, failfast=True)
-    r = program.result
-    failed = len(r.failures) + len(r.errors)
-    print(f'{r.testsRun - failed} passed, {failed} failed')
-    sys.exit(failed > 0)
-
-
 if __name__ == '__main__':
-    main()
+    main('setup and doctor in a real systemd', failfast=True)
