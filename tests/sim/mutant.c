@@ -256,10 +256,9 @@ static void leak_into_file(struct world *w)
 	law_everywhere(w);
 }
 
-/* Law 4: the new custodian loses what made it so; the old one knows itself released. */
-static void lose_duty(struct world *w)
+/* A region loses those control changes of the first record that are of these kinds. */
+static void lose_controls(struct region *r, const struct world *w, unsigned kinds)
 {
-	struct region *r = &w->regions[SOUTH];
 	struct scan scan;
 
 	begin(r);
@@ -276,12 +275,18 @@ static void lose_duty(struct world *w)
 				? 0
 				: -EINVAL);
 		must(wire_control_decode(c.body, &arena, &control));
-		if (control.kind == CONTROL_ACCEPT || control.kind == CONTROL_RELEASE)
+		if (kinds & 1u << control.kind)
 			must(row_del(&r->view, TABLE_CONTROL,
 				(struct span){ scan.key, scan.key_len }));
 		arena_done(&arena);
 	}
 	commit(r);
+}
+
+/* Law 4: the new custodian loses what made it so; the old one knows itself released. */
+static void lose_duty(struct world *w)
+{
+	lose_controls(&w->regions[SOUTH], w, 1u << CONTROL_ACCEPT | 1u << CONTROL_RELEASE);
 	law_everywhere(w);
 }
 
@@ -503,29 +508,7 @@ static void lose_content(struct world *w)
 /* Law 12: who handed over forgets that it did. */
 static void forget_release(struct world *w)
 {
-	struct region *north = &w->regions[NORTH];
-	struct scan scan;
-
-	begin(north);
-	scan_init(&scan, TABLE_CONTROL, SPAN_OF(w->records[0].id));
-	while (scan_next(&scan, &north->view) == 0) {
-		struct wire_change c;
-		struct control control;
-		struct arena arena;
-		struct ref ref;
-
-		arena_init(&arena, 0);
-		must(control_row_read(
-			     (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c)
-				? 0
-				: -EINVAL);
-		must(wire_control_decode(c.body, &arena, &control));
-		if (control.kind == CONTROL_RELEASE)
-			must(row_del(&north->view, TABLE_CONTROL,
-				(struct span){ scan.key, scan.key_len }));
-		arena_done(&arena);
-	}
-	commit(north);
+	lose_controls(&w->regions[NORTH], w, 1u << CONTROL_RELEASE);
 	law_everywhere(w);
 }
 
