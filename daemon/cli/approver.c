@@ -65,7 +65,7 @@ static void say(int priority, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	arena_init(&a, 0);
-	safe = safe_text(&a, (struct span){ (const uint8_t *)text, strlen(text) }, SAFE_LINE);
+	safe = safe_text(&a, span_of(text), SAFE_LINE);
 	if (getenv("JOURNAL_STREAM"))
 		(void)fprintf(stderr, "<%d>%s\n", priority, safe ? safe : "?");
 	else
@@ -75,11 +75,6 @@ static void say(int priority, const char *fmt, ...)
 #define SAY_WARNING 4
 #define SAY_NOTICE  5
 #define SAY_INFO    6
-
-static struct span span_of(const char *text)
-{
-	return (struct span){ (const uint8_t *)text, strlen(text) };
-}
 
 /* Matters -----------------------------------------------------------------------------------
  */

@@ -102,11 +102,6 @@ int ask_connect(struct cli *c)
 	return 0;
 }
 
-static struct span text_span(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
-}
-
 struct ctl_request ask_request(struct cli *c)
 {
 	const char *who = c->given[OPT_WORKER_ID];
@@ -117,9 +112,9 @@ struct ctl_request ask_request(struct cli *c)
 
 	return (struct ctl_request){
 		.verb = c->verb->number,
-		.worker = text_span(who),
-		.role = text_span(c->given[OPT_ROLE]),
-		.purpose = text_span(c->given[OPT_PURPOSE]),
+		.worker = span_of(who),
+		.role = span_of(c->given[OPT_ROLE]),
+		.purpose = span_of(c->given[OPT_PURPOSE]),
 		.dry_run = cli_has(c, OPT_DRY_RUN),
 	};
 }

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "daemon/cli/cli.h"
 
@@ -58,7 +57,7 @@ static int collect_next(void *ctx, struct arena *a, struct ctl_request *r)
 	record = c->records[c->asked++];
 	r->verb = VERB_MOVE_SHOW;
 	r->dry_run = false;
-	r->record = (struct span){ (const uint8_t *)record, strlen(record) };
+	r->record = span_of(record);
 
 	return 0;
 }

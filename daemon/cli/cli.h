@@ -10,6 +10,7 @@
  */
 
 #include <stdio.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -70,6 +71,11 @@ struct cli {
 static inline bool cli_has(const struct cli *c, enum opt o)
 {
 	return c->given[o] != NULL;
+}
+/* A text's bytes without its NUL; none of NULL. */
+static inline struct span span_of(const char *text)
+{
+	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
 }
 /* "kithctl: ..." on standard error, foreign bytes escaped. Returns .code. */
 int cli_say(int code, const char *fmt, ...) PRINTF(2, 3);

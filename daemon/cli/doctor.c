@@ -108,12 +108,8 @@ static int show_one(struct cli *c, const json_t *r)
 	const char *state = json_text(r, "state"), *next = json_text(r, "next");
 	const char *about = json_text(r, "about"), *text = json_text(r, "text");
 	char *line = arena_text(&c->arena, "%s%s%s", about, *about ? ": " : "", text);
-	char *safe =
-		line ? safe_text(&c->arena,
-			       (struct span){ (const uint8_t *)line, strlen(line) }, SAFE_LINE)
-		     : NULL;
-	char *then = safe_text(
-		&c->arena, (struct span){ (const uint8_t *)next, strlen(next) }, SAFE_LINE);
+	char *safe = line ? safe_text(&c->arena, span_of(line), SAFE_LINE) : NULL;
+	char *then = safe_text(&c->arena, span_of(next), SAFE_LINE);
 
 	if (!safe || !then)
 		return err_new(-ENOMEM);

@@ -436,10 +436,7 @@ static int drop_in_peer(struct doctor *d, const json_t *p, bool *whole)
 	const char *text = json_text(p, "endpoint"), *name = json_text(p, "name");
 	char *line =
 		arena_text(&d->cli->arena, "%s, %s", name, *text ? text : "which dials us");
-	char *safe =
-		line ? safe_text(&d->cli->arena,
-			       (struct span){ (const uint8_t *)line, strlen(line) }, SAFE_LINE)
-		     : NULL;
+	char *safe = line ? safe_text(&d->cli->arena, span_of(line), SAFE_LINE) : NULL;
 	struct addresses found = { 0 };
 	struct endpoint e;
 

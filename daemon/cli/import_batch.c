@@ -9,7 +9,6 @@
  */
 
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/cli/cli.h"
 #include "daemon/cli/import.h"
@@ -83,8 +82,7 @@ static int row_fill(const struct care_row *row, struct arena *a, struct wire_row
 	for (size_t i = 0; i < row->n_cells; i++)
 		ret->cells[i] = (struct wire_cell){ row->cells[i].name, row->cells[i].value };
 	for (size_t i = 0; i < n_faults; i++)
-		ret->faults[i] = (struct span){ (const uint8_t *)rules[i]->code,
-			strlen(rules[i]->code) };
+		ret->faults[i] = span_of(rules[i]->code);
 
 	return 0;
 }

@@ -251,8 +251,7 @@ int show_made(struct cli *c, const json_t *reply, const char *done)
 
 	if (json_is_true(json_object_get(made, "dry_run"))) {
 		const char *note = json_text(made, "text");
-		const char *safe = safe_text(&c->arena,
-			(struct span){ (const uint8_t *)note, strlen(note) }, SAFE_LINE);
+		const char *safe = safe_text(&c->arena, span_of(note), SAFE_LINE);
 
 		if (!safe)
 			return err_new(-ENOMEM);

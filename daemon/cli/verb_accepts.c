@@ -38,11 +38,6 @@ struct accepts {
 	struct progress progress;
 };
 
-static struct span span_of(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
-}
-
 /* Workers -----------------------------------------------------------------------------------
  */
 

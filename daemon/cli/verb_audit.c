@@ -7,14 +7,8 @@
  */
 
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/cli/cli.h"
-
-static struct span span_of(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
-}
 
 static int show(struct cli *c, const json_t *all)
 {

@@ -222,8 +222,7 @@ static int show_proven(struct cli *c, const struct certified *v, const json_t *t
 static int show_certified(
 	struct cli *c, const char *path, const struct certified *v, const json_t *tree)
 {
-	const char *file = safe_text(
-		&c->arena, (struct span){ (const uint8_t *)path, strlen(path) }, SAFE_LINE);
+	const char *file = safe_text(&c->arena, span_of(path), SAFE_LINE);
 
 	if (!file)
 		return err_new(-ENOMEM);
@@ -340,9 +339,7 @@ static int day_given(const struct cli *c, enum opt o, bool *ret_has, struct date
 
 	if (!text)
 		return 0;
-	if (care_date_parse((struct span){ (const uint8_t *)text, strlen(text) }, 0, &date) !=
-			0 ||
-		date.precision != CARE_DATE_DAY)
+	if (care_date_parse(span_of(text), 0, &date) != 0 || date.precision != CARE_DATE_DAY)
 		return cli_say(
 			CLI_USAGE, "\"%s\" is no day; write dd/mm/yyyy or yyyy-mm-dd", text);
 	*ret_has = true;
@@ -402,7 +399,7 @@ int verb_custody_prove(struct cli *c)
 	const struct ask how = { .ctx = &x, .piece = collect };
 	int rc = x.at ? 0 : err_new(-ENOMEM);
 
-	r.record = (struct span){ (const uint8_t *)c->words[0], strlen(c->words[0]) };
+	r.record = span_of(c->words[0]);
 	if (rc == 0)
 		rc = day_given(c, OPT_FROM, &r.has_from, &r.from);
 	if (rc == 0)

@@ -11,11 +11,6 @@
 
 #include "daemon/cli/cli.h"
 
-static struct span span_of(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
-}
-
 static int change(struct cli *c, struct ctl_request *r, const char *done)
 {
 	json_t *reply CLEANUP(json_drop) = NULL;

@@ -30,8 +30,7 @@ static const char *safe(struct following *f, const json_t *change, const char *k
 {
 	const char *text = json_text(change, key);
 
-	return safe_text(
-		&f->scratch, (struct span){ (const uint8_t *)text, strlen(text) }, SAFE_LINE);
+	return safe_text(&f->scratch, span_of(text), SAFE_LINE);
 }
 
 static int show_line(struct following *f, const json_t *change)
@@ -85,11 +84,6 @@ static int ask_page(struct following *f, struct ctl_request *r, bool stays)
 	r->limit = stays ? 0 : PAGE;
 
 	return ask(f->cli, r, &how, &tree);
-}
-
-static struct span span_of(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
 }
 
 int verb_follow(struct cli *c)

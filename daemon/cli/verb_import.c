@@ -43,8 +43,7 @@ static int add_file(struct import *im, const char *dir, const char *name)
 {
 	struct cli *c = im->cli;
 	const char *path = arena_text(&c->arena, "%s/%s", dir, name);
-	const char *shown = safe_text(
-		&c->arena, (struct span){ (const uint8_t *)name, strlen(name) }, SAFE_LINE);
+	const char *shown = safe_text(&c->arena, span_of(name), SAFE_LINE);
 	struct why why = { "" };
 	struct span bytes;
 	int rc;
@@ -54,8 +53,7 @@ static int add_file(struct import *im, const char *dir, const char *name)
 	rc = file_read(c, path, FILE_MAX, &bytes);
 	if (rc != 0)
 		return rc;
-	rc = care_return_add(
-		&im->ret, (struct span){ (const uint8_t *)shown, strlen(shown) }, bytes, &why);
+	rc = care_return_add(&im->ret, span_of(shown), bytes, &why);
 
 	return rc < 0 ? err_up(rc) : 0; /* a verdict is in the list of files */
 }
@@ -373,14 +371,12 @@ int verb_import(struct cli *c)
 	if (args_need(c, OPT_AUTHORITY) != 0 || args_need(c, OPT_YEAR) != 0 ||
 		cli_number(c, OPT_YEAR, 1992, 2199, &year) != 0)
 		return CLI_USAGE;
-	authority = care_authority_find((struct span){
-		(const uint8_t *)c->given[OPT_AUTHORITY], strlen(c->given[OPT_AUTHORITY]) });
+	authority = care_authority_find(span_of(c->given[OPT_AUTHORITY]));
 	if (!authority)
 		return cli_say(CLI_USAGE,
 			"\"%s\" is no local authority; give its DfE code, GSS code or name",
 			c->given[OPT_AUTHORITY]);
-	o.authority =
-		(struct span){ (const uint8_t *)authority->code, strlen(authority->code) };
+	o.authority = span_of(authority->code);
 	o.year = (int)year;
 	care_return_init(&im.ret, &rows, &o);
 

@@ -39,11 +39,6 @@ static const struct reason refusals[] = {
 #undef REFUSAL
 };
 
-static struct span span_of(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
-}
-
 static bool found(
 	const char *text, const struct reason *all, size_t n, uint32_t most, uint32_t *ret)
 {

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "daemon/cli/cli.h"
 
@@ -25,11 +24,6 @@ struct offers {
 	size_t asked, heard;
 	struct progress progress;
 };
-
-static struct span span_of(const char *text)
-{
-	return (struct span){ (const uint8_t *)text, strlen(text) };
-}
 
 /* What the row says, else what the option does; NULL: neither. */
 static const char *cell_or(

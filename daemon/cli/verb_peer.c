@@ -243,8 +243,7 @@ int peer_add(struct cli *c, struct checked_card *card, struct span bundle, json_
 	r.verb = VERB_PEER_ADD;
 	r.bundle = bundle;
 	if (c->verb->number == VERB_PEER_ADD && c->n_endpoints > 0)
-		r.peer_endpoint = (struct span){ (const uint8_t *)c->endpoints[0],
-			strlen(c->endpoints[0]) };
+		r.peer_endpoint = span_of(c->endpoints[0]);
 
 	return ask(c, &r, NULL, ret);
 }
@@ -280,8 +279,7 @@ static int confirm_removal(struct cli *c, const json_t *would)
 	FILE *to = c->json ? stderr : stdout;
 	const json_t *made = json_object_get(would, "made");
 	const char *text = json_text(made, "text");
-	char *safe = safe_text(
-		&c->arena, (struct span){ (const uint8_t *)text, strlen(text) }, SAFE_LINE);
+	char *safe = safe_text(&c->arena, span_of(text), SAFE_LINE);
 
 	if (!safe)
 		return err_new(-ENOMEM);
@@ -306,7 +304,7 @@ int verb_peer_remove(struct cli *c)
 	bool dry = r.dry_run;
 	int rc;
 
-	r.peer = (struct span){ (const uint8_t *)c->words[0], strlen(c->words[0]) };
+	r.peer = span_of(c->words[0]);
 	r.dry_run = true;
 	rc = ask(c, &r, NULL, &would);
 	if (rc != 0)

@@ -15,11 +15,6 @@
 #define NOTES_MAX   (64 * 1024 * 1024) /* bytes of a file of notes */
 #define BATCH_BYTES (192 * 1024)       /* of notes in one request */
 
-static struct span span_of(const char *text)
-{
-	return (struct span){ (const uint8_t *)text, strlen(text) };
-}
-
 static struct ctl_request record_request(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);

@@ -17,11 +17,6 @@
 
 #define REPORT_MAX ((size_t)256 * 1024 * 1024)
 
-static struct span span_of(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
-}
-
 int cli_since(struct cli *c, uint64_t *ret)
 {
 	struct care_date date;

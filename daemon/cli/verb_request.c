@@ -11,11 +11,6 @@
 
 #include "daemon/cli/cli.h"
 
-static struct span span_of(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
-}
-
 static const struct column cols[] = {
 	{ "request", "REQUEST", FORM_ID, WHOLE, false },
 	{ "ours", "OURS", FORM_FLAG, WHOLE, false },

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "daemon/cli/cli.h"
 
@@ -69,8 +68,7 @@ static const char *paint_of(const struct cli *c, enum grave g)
 
 static char *safe(struct cli *c, const char *text)
 {
-	return safe_text(
-		&c->arena, (struct span){ (const uint8_t *)text, strlen(text) }, SAFE_LINE);
+	return safe_text(&c->arena, span_of(text), SAFE_LINE);
 }
 
 /* The line that is read when nothing else is. */
