@@ -207,7 +207,7 @@ static bool code_of(const struct matter *m, uint32_t *ret)
 {
 	const char *code = json_text(m->decision, "decline");
 
-	return m->request ? refusal_find(code, ret) : decline_find(code, ret);
+	return reason_find(m->request ? REASONS_REFUSAL : REASONS_DECLINE, code, ret);
 }
 
 /* NULL: it can be carried out; else what is wrong with it. */
@@ -220,7 +220,7 @@ static const char *wrong(const struct approver *a, const struct matter *m)
 		return "the program's line is no JSON object";
 	if (json_is_true(json_object_get(d, "accept"))) {
 		if (m->request)
-			return reason_find(json_text(d, "reason"), &code)
+			return reason_find(REASONS_OFFER, json_text(d, "reason"), &code)
 				       ? NULL
 				       : "it accepts a request without a reason of an offer";
 		return *worker_of(a, m) ? NULL : "it accepts and names no worker";
@@ -281,7 +281,7 @@ static int carry_out(struct approver *a, struct matter *m)
 	} else if (m->request) {
 		r.verb = VERB_MOVE_OFFER;
 		r.peer = span_of(json_text(m->view, "peer"));
-		(void)reason_find(json_text(d, "reason"), &r.code);
+		(void)reason_find(REASONS_OFFER, json_text(d, "reason"), &r.code);
 	} else {
 		r.verb = VERB_MOVE_ACCEPT;
 		r.text = (struct span){ 0 };

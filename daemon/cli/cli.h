@@ -223,15 +223,21 @@ struct sheet {
 MUST_USE int sheet_read(struct cli *c, const char *path, const char *const *names,
 	size_t n_names, struct sheet *ret);
 
-/* verb_move.c, verb_offers.c, verb_accepts.c */
-int reason_choose(const char *text, uint32_t *ret);
+/* reason.c: what <kith/reasons.def> lists, by number or by name; not what only kith gives. */
+enum reasons {
+	REASONS_OFFER,
+	REASONS_DECLINE,
+	REASONS_REFUSAL, /* of a request */
+	REASONS_EMERGENCY,
+};
+bool reason_find(enum reasons of, const char *text, uint32_t *ret);
+/* 0, or CLI_USAGE after saying which there are. */
+MUST_USE int reason_choose(enum reasons of, const char *text, uint32_t *ret);
+
+/* verb_offers.c, verb_accepts.c, approver.c */
 int offers_from_file(struct cli *c);
 int accepts_all(struct cli *c);
 int verb_move_approver(struct cli *c);
-/* By number or by name, silently. False: there is none; a code that is only kith's own too. */
-bool reason_find(const char *text, uint32_t *ret);
-bool decline_find(const char *text, uint32_t *ret);
-bool refusal_find(const char *text, uint32_t *ret); /* of a request */
 
 /* runner.c: a program that is asked one question. */
 #define ANSWER_MAX 4096

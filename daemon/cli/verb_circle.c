@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "daemon/cli/cli.h"
 
@@ -82,39 +81,12 @@ int verb_circle_guardian(struct cli *c)
 			r.guardian ? "a guardian" : "no guardian", c->words[0]));
 }
 
-static const struct {
-	uint32_t number;
-	const char *name, *text;
-} reasons[] = {
-#define EMERGENCY(number, name, text) { number, name, text },
-#include <kith/reasons.def>
-#undef EMERGENCY
-};
-
-static int choose(const char *text, uint32_t *ret)
-{
-	for (size_t i = 0; i < COUNT(reasons); i++) {
-		char number[16];
-
-		(void)snprintf(number, sizeof(number), "%u", (unsigned)reasons[i].number);
-		if (strcasecmp(text, reasons[i].name) == 0 || strcmp(text, number) == 0) {
-			*ret = reasons[i].number;
-			return 0;
-		}
-	}
-	(void)cli_say(0, "\"%s\" is no reason for this; there is", text);
-	for (size_t i = 0; i < COUNT(reasons); i++)
-		(void)fprintf(stderr, "  %u  %-12s %s\n", (unsigned)reasons[i].number,
-			reasons[i].name, reasons[i].text);
-	return CLI_USAGE;
-}
-
 static int sign(struct cli *c, const char *what)
 {
 	struct ctl_request r = about(c);
 
 	if (args_need(c, OPT_TO) != 0 || args_need(c, OPT_REASON) != 0 ||
-		choose(c->given[OPT_REASON], &r.code) != 0)
+		reason_choose(REASONS_EMERGENCY, c->given[OPT_REASON], &r.code) != 0)
 		return CLI_USAGE;
 	r.anyway = cli_has(c, OPT_ANYWAY);
 	return change(c, &r,

@@ -4,84 +4,16 @@
  * Moves
  *
  * Offer, accept, decline, withdraw, and watching one: how much of what the manifest names has
- * come, and who is waited for. Reasons and codes are those of <kith/reasons.def>.
+ * come, and who is waited for.
  */
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "daemon/cli/cli.h"
-
-#define DECLINE_GIVEN 99 /* from 100 on they are kith's own */
-
-struct reason {
-	uint32_t number;
-	const char *name, *text;
-};
-static const struct reason reasons[] = {
-#define REASON(number, name, text) { number, name, text },
-#include <kith/reasons.def>
-#undef REASON
-};
-static const struct reason declines[] = {
-#define DECLINE(number, name, rule, cause, next) { number, name, cause },
-#include <kith/reasons.def>
-#undef DECLINE
-};
-
-static const struct reason refusals[] = {
-#define REFUSAL(number, name, rule, why, next) { number, name, why },
-#include <kith/reasons.def>
-#undef REFUSAL
-};
-
-static bool found(
-	const char *text, const struct reason *all, size_t n, uint32_t most, uint32_t *ret)
-{
-	char *end = NULL;
-	unsigned long number = strtoul(text, &end, 10);
-
-	for (size_t i = 0; i < n; i++)
-		if (all[i].number <= most && ((*text && !*end && number == all[i].number) ||
-						     strcasecmp(text, all[i].name) == 0)) {
-			*ret = all[i].number;
-			return true;
-		}
-	return false;
-}
-
-bool reason_find(const char *text, uint32_t *ret)
-{
-	return found(text, reasons, COUNT(reasons), DECLINE_GIVEN, ret);
-}
-
-bool decline_find(const char *text, uint32_t *ret)
-{
-	return found(text, declines, COUNT(declines), DECLINE_GIVEN, ret);
-}
-
-bool refusal_find(const char *text, uint32_t *ret)
-{
-	return found(text, refusals, COUNT(refusals), DECLINE_GIVEN, ret);
-}
-
-/* By number or by name. */
-static int choose(
-	const char *text, const struct reason *all, size_t n, const char *what, uint32_t *ret)
-{
-	if (found(text, all, n, DECLINE_GIVEN, ret))
-		return 0;
-	(void)cli_say(0, "\"%s\" is no %s; there is", text, what);
-	for (size_t i = 0; i < n && all[i].number <= DECLINE_GIVEN; i++)
-		(void)fprintf(stderr, "  %" PRIu32 "  %-15s %s\n", all[i].number, all[i].name,
-			all[i].text);
-
-	return CLI_USAGE;
-}
 
 static struct ctl_request move_request(struct cli *c)
 {
@@ -127,11 +59,6 @@ static int change(struct cli *c, struct ctl_request *r, const char *done)
 	return rc;
 }
 
-int reason_choose(const char *text, uint32_t *ret)
-{
-	return choose(text, reasons, COUNT(reasons), "reason", ret);
-}
-
 /* One record, or many. 0, or CLI_USAGE. */
 static int one_or_many(const struct cli *c, bool many, const char *how)
 {
@@ -152,7 +79,7 @@ int verb_move_offer(struct cli *c)
 	r = move_request(c);
 	if (args_need(c, OPT_TO) != 0 || args_need(c, OPT_REASON) != 0)
 		return CLI_USAGE;
-	if (reason_choose(c->given[OPT_REASON], &r.code) != 0)
+	if (reason_choose(REASONS_OFFER, c->given[OPT_REASON], &r.code) != 0)
 		return CLI_USAGE;
 	r.peer = span_of(c->given[OPT_TO]);
 
@@ -187,8 +114,8 @@ int verb_move_decline(struct cli *c)
 {
 	struct ctl_request r = move_request(c);
 
-	if (args_need(c, OPT_CODE) != 0 || choose(c->given[OPT_CODE], declines, COUNT(declines),
-						   "code of a refusal", &r.code) != 0)
+	if (args_need(c, OPT_CODE) != 0 ||
+		reason_choose(REASONS_DECLINE, c->given[OPT_CODE], &r.code) != 0)
 		return CLI_USAGE;
 
 	return change(c, &r, arena_text(&c->arena, "declined %s", c->words[0]));

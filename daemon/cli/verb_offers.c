@@ -54,7 +54,7 @@ static int check(struct offers *o)
 			return cli_say(CLI_USAGE,
 				"%s:%" PRIu32 ": why? give a column \"reason\", or --reason",
 				c->given[OPT_FROM_FILE], row->line);
-		if (reason_choose(reason, &o->reasons[i]) != 0)
+		if (reason_choose(REASONS_OFFER, reason, &o->reasons[i]) != 0)
 			return CLI_USAGE;
 	}
 	return 0;

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Requests for records: made, shown, watched, refused, taken back. The codes are those of
- * <kith/reasons.def>.
+ * Requests for records: made, shown, watched, refused, taken back.
  */
 
 #include <errno.h>
-#include <string.h>
-#include <strings.h>
 
 #include "daemon/cli/cli.h"
 
@@ -100,38 +97,12 @@ int verb_move_requests(struct cli *c)
 	return show_table(c, reply, "requests", "no requests", cols, COUNT(cols));
 }
 
-static const struct {
-	uint32_t number;
-	const char *name, *text;
-} refusals[] = {
-#define REFUSAL(number, name, rule, text, next) { number, name, text },
-#include <kith/reasons.def>
-#undef REFUSAL
-};
-
-static int choose(const char *text, uint32_t *ret)
-{
-	for (size_t i = 0; i < COUNT(refusals); i++) {
-		char number[16];
-
-		(void)snprintf(number, sizeof(number), "%u", (unsigned)refusals[i].number);
-		if (strcasecmp(text, refusals[i].name) == 0 || strcmp(text, number) == 0) {
-			*ret = refusals[i].number;
-			return 0;
-		}
-	}
-	(void)cli_say(0, "\"%s\" is no code for the refusal of a request; there is", text);
-	for (size_t i = 0; i < COUNT(refusals); i++)
-		(void)fprintf(stderr, "  %u  %-15s %s\n", (unsigned)refusals[i].number,
-			refusals[i].name, refusals[i].text);
-	return CLI_USAGE;
-}
-
 int verb_move_refuse(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);
 
-	if (args_need(c, OPT_CODE) != 0 || choose(c->given[OPT_CODE], &r.code) != 0)
+	if (args_need(c, OPT_CODE) != 0 ||
+		reason_choose(REASONS_REFUSAL, c->given[OPT_CODE], &r.code) != 0)
 		return CLI_USAGE;
 	r.request = span_of(c->words[0]);
 	r.text = span_of(c->given[OPT_TEXT]);
