@@ -298,6 +298,40 @@ int ask(struct cli *c, struct ctl_request *r, const struct ask *how, json_t **re
 	return 0;
 }
 
+int ask_change(struct cli *c, struct ctl_request *r, const char *done, json_t **ret)
+{
+	json_t *reply CLEANUP(json_drop) = NULL;
+	int rc;
+
+	if (!done)
+		return err_new(-ENOMEM);
+	rc = ask(c, r, NULL, &reply);
+	if (rc != 0)
+		return rc;
+	if (c->json)
+		return show_json(c, reply, NULL);
+	rc = show_made(c, reply, done);
+	if (rc == 0 && ret)
+		*ret = TAKE(reply);
+	return rc;
+}
+
+int ask_name(struct cli *c, const char **ret)
+{
+	json_t *status CLEANUP(json_drop) = NULL;
+	struct ctl_request r = ask_request(c);
+	int rc;
+
+	r.verb = VERB_STATUS;
+	r.dry_run = false;
+	rc = ask(c, &r, NULL, &status);
+	if (rc != 0)
+		return rc;
+	*ret = arena_text(
+		&c->arena, "%s", json_text(json_object_get(status, "status"), "name"));
+	return *ret ? 0 : err_new(-ENOMEM);
+}
+
 /* The window of requests under way: the oldest first. */
 struct window {
 	struct waiting w[ASK_WINDOW];

@@ -165,6 +165,11 @@ MUST_USE int ask_socket(struct cli *c, const char **ret);
 struct ctl_request ask_request(struct cli *c);
 /* One request, all its replies, one tree. .how may be NULL. */
 MUST_USE int ask(struct cli *c, struct ctl_request *r, const struct ask *how, json_t **ret);
+/* One that changes something, and .done (NULL: no memory), or the reply as JSON, when it has.
+ * *ret: the reply, for what is said behind it; NULL with --json. .ret may be NULL. */
+MUST_USE int ask_change(struct cli *c, struct ctl_request *r, const char *done, json_t **ret);
+/* The name of this region, in .arena. */
+MUST_USE int ask_name(struct cli *c, const char **ret);
 
 /* A signal asked for the end. */
 bool ask_interrupted(void);

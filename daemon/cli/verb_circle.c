@@ -13,18 +13,9 @@
 static int change(struct cli *c, struct ctl_request *r, const char *done)
 {
 	json_t *reply CLEANUP(json_drop) = NULL;
-	const char *text;
-	int rc;
+	int rc = ask_change(c, r, done, &reply);
+	const char *text = json_text(json_object_get(reply, "made"), "text");
 
-	if (!done)
-		return err_new(-ENOMEM);
-	rc = ask(c, r, NULL, &reply);
-	if (rc != 0)
-		return rc;
-	if (c->json)
-		return show_json(c, reply, NULL);
-	text = json_text(json_object_get(reply, "made"), "text");
-	rc = show_made(c, reply, done);
 	if (rc == 0 && *text)
 		(void)printf("%s\n", text);
 	return rc;

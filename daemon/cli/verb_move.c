@@ -39,20 +39,12 @@ static const struct column cols[] = {
 	{ "worker", "TAKEN UP BY", FORM_TEXT, CUT, false },
 };
 
-/* One that changes something: say what was done, and how the move stands. */
+/* And how the move stands. */
 static int change(struct cli *c, struct ctl_request *r, const char *done)
 {
 	json_t *reply CLEANUP(json_drop) = NULL;
-	int rc;
+	int rc = ask_change(c, r, done, &reply);
 
-	if (!done)
-		return err_new(-ENOMEM);
-	rc = ask(c, r, NULL, &reply);
-	if (rc != 0)
-		return rc;
-	if (c->json)
-		return show_json(c, reply, NULL);
-	rc = show_made(c, reply, done);
 	if (rc == 0 && json_array_size(json_object_get(reply, "moves")) > 0)
 		rc = show_table(c, reply, "moves", "", cols, COUNT(cols));
 

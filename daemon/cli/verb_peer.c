@@ -18,14 +18,8 @@
 int verb_reload(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);
-	json_t *reply CLEANUP(json_drop) = NULL;
-	int rc = ask(c, &r, NULL, &reply);
 
-	if (rc != 0)
-		return rc;
-	if (c->json)
-		return show_json(c, reply, NULL);
-	return show_made(c, reply, "the configuration was taken over");
+	return ask_change(c, &r, "the configuration was taken over", NULL);
 }
 
 int verb_peers(struct cli *c)

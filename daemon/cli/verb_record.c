@@ -265,12 +265,11 @@ static int alias_given(const struct cli *c, const char **ret)
 int verb_record_new(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);
-	json_t *reply CLEANUP(json_drop) = NULL;
 	const char *alias, *authority = NULL;
-	int rc;
 
 	if (cli_has(c, OPT_AUTHORITY) || cli_has(c, OPT_CHILD)) {
-		rc = alias_given(c, &authority);
+		int rc = alias_given(c, &authority);
+
 		if (rc != 0)
 			return rc;
 		alias = arena_text(&c->arena, "%s/%s", authority, c->given[OPT_CHILD]);
@@ -278,11 +277,7 @@ int verb_record_new(struct cli *c)
 			return err_new(-ENOMEM);
 		r.record = span_of(alias);
 	}
-	rc = ask(c, &r, NULL, &reply);
-	if (rc != 0)
-		return rc;
-
-	return c->json ? show_json(c, reply, NULL) : show_made(c, reply, "made a record");
+	return ask_change(c, &r, "made a record", NULL);
 }
 
 /* Notes out of a file, a batch a request. */
@@ -481,7 +476,6 @@ int verb_record_alias(struct cli *c)
 {
 	struct ctl_request r = record_request(c);
 	struct entry e = { .kind = ENTRY_ALIAS, .has_effective = true, .has_alias = true };
-	json_t *reply CLEANUP(json_drop) = NULL;
 	const char *authority = NULL;
 	int rc = alias_given(c, &authority);
 
@@ -498,14 +492,9 @@ int verb_record_alias(struct cli *c)
 	r.verb = VERB_APPEND;
 	r.entries = &e;
 	r.n_entries = 1;
-	rc = ask(c, &r, NULL, &reply);
-	if (rc != 0)
-		return rc;
-	if (c->json)
-		return show_json(c, reply, NULL);
-
-	return show_made(c, reply,
-		arena_text(&c->arena, "also known as %s/%s", authority, c->given[OPT_CHILD]));
+	return ask_change(c, &r,
+		arena_text(&c->arena, "also known as %s/%s", authority, c->given[OPT_CHILD]),
+		NULL);
 }
 
 struct export_file {

@@ -24,19 +24,6 @@ static const struct column cols[] = {
 	{ "waits_for", "WAITS FOR", FORM_TEXT, WRAP, false },
 };
 
-static int change(struct cli *c, struct ctl_request *r, const char *done)
-{
-	json_t *reply CLEANUP(json_drop) = NULL;
-	int rc;
-
-	if (!done)
-		return err_new(-ENOMEM);
-	rc = ask(c, r, NULL, &reply);
-	if (rc != 0)
-		return rc;
-	return c->json ? show_json(c, reply, NULL) : show_made(c, reply, done);
-}
-
 int verb_move_request(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);
@@ -49,9 +36,10 @@ int verb_move_request(struct cli *c)
 	worker.worker.name = span_of(c->given[OPT_WORKER]);
 	r.entries = &worker;
 	r.n_entries = 1;
-	return change(c, &r,
+	return ask_change(c, &r,
 		arena_text(&c->arena, "asked %s for %s; kithctl move requests shows the answer",
-			c->words[0], c->words[1]));
+			c->words[0], c->words[1]),
+		NULL);
 }
 
 /* Watching: a line a request, as it is new or changes. */
@@ -106,7 +94,8 @@ int verb_move_refuse(struct cli *c)
 		return CLI_USAGE;
 	r.request = span_of(c->words[0]);
 	r.text = span_of(c->given[OPT_TEXT]);
-	return change(c, &r, arena_text(&c->arena, "refused request %s", c->words[0]));
+	return ask_change(
+		c, &r, arena_text(&c->arena, "refused request %s", c->words[0]), NULL);
 }
 
 int verb_move_cancel(struct cli *c)
@@ -114,5 +103,6 @@ int verb_move_cancel(struct cli *c)
 	struct ctl_request r = ask_request(c);
 
 	r.request = span_of(c->words[0]);
-	return change(c, &r, arena_text(&c->arena, "took request %s back", c->words[0]));
+	return ask_change(
+		c, &r, arena_text(&c->arena, "took request %s back", c->words[0]), NULL);
 }
