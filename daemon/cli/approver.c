@@ -404,19 +404,10 @@ static int work(struct approver *a)
 static int connected(struct approver *a)
 {
 	struct cli *c = a->cli;
-	struct ctl_request r = ask_request(c);
-	json_t *status CLEANUP(json_drop) = NULL;
-	int rc;
+	int rc = ask_name(c, &a->self);
 
-	r.verb = VERB_STATUS;
-	r.dry_run = false;
-	rc = ask(c, &r, NULL, &status);
 	if (rc != 0)
 		return rc;
-	a->self = arena_text(
-		&c->arena, "%s", json_text(json_object_get(status, "status"), "name"));
-	if (!a->self)
-		return err_new(-ENOMEM);
 	a->requests_listed = false;
 	rc = line_begin(&a->line, c, true);
 	a->connected = rc == 0;

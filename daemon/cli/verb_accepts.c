@@ -221,20 +221,21 @@ static size_t count(const struct accepts *a, enum offered state)
 	return n;
 }
 
-/* A row names a record that has not been seen here yet. */
-static bool more_to_come(const struct accepts *a)
+/* The next row from .from on that names a record which has not been seen here yet; .sheet.n:
+ * none does. */
+static size_t unseen(const struct accepts *a, size_t from)
 {
-	for (size_t i = 0; i < a->sheet.n; i++) {
-		const char *name = a->sheet.rows[i].cells[RECORD];
+	for (; from < a->sheet.n; from++) {
+		const char *name = a->sheet.rows[from].cells[RECORD];
 		bool seen = strcmp(name, "*") == 0;
 
 		for (size_t k = 0; k < a->n && !seen; k++)
 			seen = strcmp(a->v[k].record, name) == 0 ||
 			       strcmp(a->v[k].alias, name) == 0;
 		if (!seen)
-			return true;
+			break;
 	}
-	return false;
+	return from;
 }
 
 static bool over(const struct accepts *a)
@@ -243,7 +244,7 @@ static bool over(const struct accepts *a)
 		return false;
 	if (!cli_has(a->bulk.cli, OPT_FOLLOW))
 		return true;
-	return count(a, OFFERED_OVER) == a->n && !more_to_come(a);
+	return count(a, OFFERED_OVER) == a->n && unseen(a, 0) == a->sheet.n;
 }
 
 static int work(struct accepts *a)
@@ -301,16 +302,8 @@ static int collect(struct accepts *a)
 		return err_new(-ENOMEM);
 	for (size_t i = 0; i < a->n; i++)
 		records[n++] = a->v[i].record;
-	for (size_t i = 0; i < a->sheet.n; i++) {
-		const char *name = a->sheet.rows[i].cells[RECORD];
-		bool seen = strcmp(name, "*") == 0;
-
-		for (size_t k = 0; k < a->n && !seen; k++)
-			seen = strcmp(a->v[k].record, name) == 0 ||
-			       strcmp(a->v[k].alias, name) == 0;
-		if (!seen)
-			records[n++] = name;
-	}
+	for (size_t i = unseen(a, 0); i < a->sheet.n; i = unseen(a, i + 1))
+		records[n++] = a->sheet.rows[i].cells[RECORD];
 	a->bulk.n = n;
 
 	return bulk_collect(&a->bulk, records, n);
@@ -331,23 +324,6 @@ static int say_coming(struct accepts *a)
 	return 0;
 }
 
-static int who_we_are(struct accepts *a)
-{
-	struct cli *c = a->bulk.cli;
-	struct ctl_request r = ask_request(c);
-	json_t *status CLEANUP(json_drop) = NULL;
-	int rc;
-
-	r.verb = VERB_STATUS;
-	rc = ask(c, &r, NULL, &status);
-	if (rc != 0)
-		return rc;
-	a->self = arena_text(
-		&c->arena, "%s", json_text(json_object_get(status, "status"), "name"));
-
-	return a->self ? 0 : err_new(-ENOMEM);
-}
-
 int accepts_all(struct cli *c)
 {
 	struct accepts a = { .by_record = json_object() };
@@ -356,7 +332,7 @@ int accepts_all(struct cli *c)
 	if (rc == 0)
 		rc = read_workers(&a);
 	if (rc == 0)
-		rc = who_we_are(&a);
+		rc = ask_name(c, &a.self);
 	if (rc == 0)
 		rc = work(&a);
 	if (rc == 0)

@@ -60,23 +60,6 @@ static int fetch(struct cli *c, uint64_t since, json_t *moves)
 	return 0;
 }
 
-/* The names of both, as both know them. */
-static int names(struct cli *c, json_t *report)
-{
-	struct ctl_request r = ask_request(c);
-	json_t *status CLEANUP(json_drop) = NULL;
-	int rc;
-
-	r.verb = VERB_STATUS;
-	rc = ask(c, &r, NULL, &status);
-	if (rc != 0)
-		return rc;
-	return json_object_set_new(report, "region",
-		       json_string(json_text(json_object_get(status, "status"), "name"))) == 0
-		       ? 0
-		       : err_new(-ENOMEM);
-}
-
 static int compare(struct cli *c, json_t *report)
 {
 	json_t *theirs CLEANUP(json_drop) = NULL;
@@ -132,6 +115,7 @@ int verb_move_report(struct cli *c)
 {
 	json_t *report CLEANUP(json_drop) = json_object();
 	json_t *moves = json_array();
+	const char *self = NULL;
 	uint64_t since = 0;
 	int rc = report && moves ? args_need(c, OPT_PEER) : err_new(-ENOMEM);
 
@@ -140,13 +124,14 @@ int verb_move_report(struct cli *c)
 	if (rc == 0)
 		rc = cli_since(c, &since);
 	if (rc == 0)
-		rc = names(c, report);
+		rc = ask_name(c, &self);
 	if (rc == 0)
 		rc = fetch(c, since, moves);
-	if (rc == 0 &&
-		(json_object_set_new(report, "peer", json_string(c->given[OPT_PEER])) != 0 ||
-			json_object_set_new(
-				report, "since_ms", json_integer((json_int_t)since)) != 0))
+	if (rc == 0 && (json_object_set_new(report, "region", json_string(self)) != 0 ||
+			       json_object_set_new(
+				       report, "peer", json_string(c->given[OPT_PEER])) != 0 ||
+			       json_object_set_new(report, "since_ms",
+				       json_integer((json_int_t)since)) != 0))
 		rc = err_new(-ENOMEM);
 	if (rc == 0)
 		rc = tally_add(c, report, moves);
