@@ -20,6 +20,7 @@
 #include <kith/crypto.h>
 #include <kith/ctl.h>
 #include <kith/err.h>
+#include <kith/reasons.h>
 
 /* Exit codes, as kithctl(1) lists them; those of status are LSB's, and of status --check those
  * of a monitoring plug-in. */
@@ -228,13 +229,7 @@ struct sheet {
 MUST_USE int sheet_read(struct cli *c, const char *path, const char *const *names,
 	size_t n_names, struct sheet *ret);
 
-/* reason.c: what <kith/reasons.def> lists, by number or by name; not what only kith gives. */
-enum reasons {
-	REASONS_OFFER,
-	REASONS_DECLINE,
-	REASONS_REFUSAL, /* of a request */
-	REASONS_EMERGENCY,
-};
+/* reason.c: a reason by number or by name; not one that only kith gives. */
 bool reason_find(enum reasons of, const char *text, uint32_t *ret);
 /* 0, or CLI_USAGE after saying which there are. */
 MUST_USE int reason_choose(enum reasons of, const char *text, uint32_t *ret);

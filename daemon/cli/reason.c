@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Reasons and codes that people give, by number or by name: those of <kith/reasons.def>.
+ * Reasons and codes that people give, by number or by name.
  */
 
 #include <inttypes.h>
@@ -10,68 +10,38 @@
 
 #include "daemon/cli/cli.h"
 
-#define GIVEN_MAX 99 /* from 100 on they are kith's own */
-
-struct reason {
-	uint32_t number;
-	const char *name, *text;
-};
-static const struct reason offers[] = {
-#define REASON(number, name, text) { number, name, text },
-#include <kith/reasons.def>
-#undef REASON
-};
-static const struct reason declines[] = {
-#define DECLINE(number, name, rule, why, next) { number, name, why },
-#include <kith/reasons.def>
-#undef DECLINE
-};
-static const struct reason refusals[] = {
-#define REFUSAL(number, name, rule, why, next) { number, name, why },
-#include <kith/reasons.def>
-#undef REFUSAL
-};
-static const struct reason emergencies[] = {
-#define EMERGENCY(number, name, text) { number, name, text },
-#include <kith/reasons.def>
-#undef EMERGENCY
-};
-
-static const struct {
-	const struct reason *v;
-	size_t n;
-	const char *what;
-} lists[] = {
-	[REASONS_OFFER] = { offers, COUNT(offers), "reason" },
-	[REASONS_DECLINE] = { declines, COUNT(declines), "code of a refusal" },
-	[REASONS_REFUSAL] = { refusals, COUNT(refusals), "code for the refusal of a request" },
-	[REASONS_EMERGENCY] = { emergencies, COUNT(emergencies), "reason for this" },
-};
-
 bool reason_find(enum reasons of, const char *text, uint32_t *ret)
 {
 	char *end = NULL;
 	unsigned long number = strtoul(text, &end, 10);
+	size_t n;
+	const struct reason *all = reasons_all(of, &n);
 
-	for (size_t i = 0; i < lists[of].n; i++) {
-		const struct reason *r = &lists[of].v[i];
-
-		if (r->number <= GIVEN_MAX && ((*text && !*end && number == r->number) ||
-						      strcasecmp(text, r->name) == 0)) {
-			*ret = r->number;
+	for (size_t i = 0; i < n && all[i].number <= REASON_GIVEN_MAX; i++)
+		if ((*text && !*end && number == all[i].number) ||
+			strcasecmp(text, all[i].name) == 0) {
+			*ret = all[i].number;
 			return true;
 		}
-	}
 	return false;
 }
 
 int reason_choose(enum reasons of, const char *text, uint32_t *ret)
 {
+	static const char *const what[] = {
+		[REASONS_OFFER] = "reason",
+		[REASONS_DECLINE] = "code of a refusal",
+		[REASONS_REFUSAL] = "code for the refusal of a request",
+		[REASONS_EMERGENCY] = "reason for this",
+	};
+	size_t n;
+	const struct reason *all = reasons_all(of, &n);
+
 	if (reason_find(of, text, ret))
 		return 0;
-	(void)cli_say(0, "\"%s\" is no %s; there is", text, lists[of].what);
-	for (size_t i = 0; i < lists[of].n && lists[of].v[i].number <= GIVEN_MAX; i++)
-		(void)fprintf(stderr, "  %" PRIu32 "  %-15s %s\n", lists[of].v[i].number,
-			lists[of].v[i].name, lists[of].v[i].text);
+	(void)cli_say(0, "\"%s\" is no %s; there is", text, what[of]);
+	for (size_t i = 0; i < n && all[i].number <= REASON_GIVEN_MAX; i++)
+		(void)fprintf(stderr, "  %" PRIu32 "  %-15s %s\n", all[i].number, all[i].name,
+			all[i].text);
 	return CLI_USAGE;
 }

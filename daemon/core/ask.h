@@ -8,6 +8,8 @@
  * reply is whole, an enum problem, or < 0; what it streams before, it sends itself.
  */
 
+#include <kith/reasons.h>
+
 #include "daemon/core/fold.h"
 #include "daemon/core/inside.h"
 

@@ -105,18 +105,6 @@ int ask_circle_guardian(struct ask *a)
 	return r ? r : made(a, &record, &ref);
 }
 
-static bool emergency_code(uint32_t code)
-{
-	switch (code) {
-#define EMERGENCY(number, name, text) case number:
-#include <kith/reasons.def>
-#undef EMERGENCY
-		return true;
-	default:
-		return false;
-	}
-}
-
 static int sign(struct ask *a, enum control_kind kind)
 {
 	struct id record, region;
@@ -127,7 +115,7 @@ static int sign(struct ask *a, enum control_kind kind)
 
 	if (r)
 		return r;
-	if (!emergency_code(a->q.code))
+	if (!reason_of(REASONS_EMERGENCY, a->q.code))
 		return ask_problem(
 			a, PROBLEM_ARGUMENT, "%u is not a reason for this", a->q.code);
 	r = emergency_sign(a->s, &record, kind, &region, a->q.code, a->q.anyway, &a->q, &e);

@@ -11,37 +11,14 @@
 
 #include "daemon/core/ask.h"
 
-static const char *reason_name(uint32_t code)
+/* What a Decline says, with a word also for a code of a later kith. */
+static const struct reason *decline_of(uint32_t code)
 {
-	switch (code) {
-#define REASON(number, name, text)                                                             \
-	case number:                                                                           \
-		return name;
-#include <kith/reasons.def>
-#undef REASON
-	default:
-		return NULL;
-	}
-}
+	static const struct reason later = { .name = "a-code-of-a-later-kith",
+		.next = "compare versions: that region may run a newer kith" };
+	const struct reason *r = reason_of(REASONS_DECLINE, code);
 
-static const struct decline {
-	uint32_t number;
-	const char *name, *next;
-} declines[] = {
-#define DECLINE(number, name, rule, cause, next) { number, name, next },
-#include <kith/reasons.def>
-#undef DECLINE
-};
-
-static const struct decline *decline_of(uint32_t code)
-{
-	static const struct decline later = { 0, "a-code-of-a-later-kith",
-		"compare versions: that region may run a newer kith" };
-
-	for (size_t i = 0; i < COUNT(declines); i++)
-		if (declines[i].number == code)
-			return &declines[i];
-	return &later;
+	return r ? r : &later;
 }
 
 /* Verbs -------------------------------------------------------------------------------------
@@ -71,7 +48,7 @@ int ask_move_offer(struct ask *a)
 		r = ask_peer(a, &to);
 	if (r)
 		return r;
-	if (!reason_name(a->q.code))
+	if (!reason_of(REASONS_OFFER, a->q.code))
 		return ask_problem(
 			a, PROBLEM_ARGUMENT, "%u is not a reason for an offer", a->q.code);
 	r = move_offer(a->s, &record, &to, a->q.code, a->q.text, &a->q, &ref);
@@ -104,7 +81,7 @@ int ask_move_decline(struct ask *a)
 
 	if (r)
 		return r;
-	if (!decline_of(a->q.code)->number || a->q.code == MOVE_CODE_WITHDRAWN)
+	if (!reason_of(REASONS_DECLINE, a->q.code) || a->q.code == MOVE_CODE_WITHDRAWN)
 		return ask_problem(
 			a, PROBLEM_ARGUMENT, "%u is not a code for a refusal", a->q.code);
 	r = move_decline(a->s, &record, a->q.code, &a->q, &ref);
@@ -256,7 +233,7 @@ int view_offer(struct step *s, const struct id *record, const struct affairs *f,
 		.from = text_of_region(s, &o->from),
 		.to = text_of_region(s, &o->offer->control.to),
 		.state = state_of(s, o, &none, &nothing),
-		.reason = reason_name(o->offer->control.code),
+		.reason = reason_name(REASONS_OFFER, o->offer->control.code),
 		.term = o->term,
 		.offer = text_of_change(s, o->offer),
 		.answer = text_of_change(s, o->accept ? o->accept : o->decline),

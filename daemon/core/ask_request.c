@@ -10,19 +10,6 @@
 #include "daemon/core/ask.h"
 #include "daemon/core/request.h"
 
-static const char *refusal_name(uint32_t code)
-{
-	switch (code) {
-#define REFUSAL(number, name, rule, text, next)                                                \
-	case number:                                                                           \
-		return name;
-#include <kith/reasons.def>
-#undef REFUSAL
-	default:
-		return NULL;
-	}
-}
-
 /* Views --------------------------------------------------------------------------------------
  */
 
@@ -99,7 +86,7 @@ static int view_request(struct step *s, const struct id *peer, enum request_way 
 			(const char *)row->authority.at, (int)row->child.len,
 			(const char *)row->child.at);
 	if (row->state == REQUEST_REFUSED) {
-		ret->code = refusal_name(row->code);
+		ret->code = reason_name(REASONS_REFUSAL, row->code);
 		if (!ret->code)
 			ret->code = arena_text(a, "%u", row->code);
 	}
@@ -396,7 +383,7 @@ int ask_move_refuse(struct ask *a)
 	struct search f;
 	int r;
 
-	if (!refusal_name(a->q.code))
+	if (!reason_of(REASONS_REFUSAL, a->q.code))
 		return ask_problem(a, PROBLEM_ARGUMENT,
 			"%u is not a code for the refusal of a request", a->q.code);
 	if (a->q.text.len > REQUEST_WORDS_MAX)

@@ -193,38 +193,13 @@ const char *view_worker(struct step *s, const struct id *record, const struct he
 	return NULL;
 }
 
-static const char *reason_text(uint32_t code)
-{
-	switch (code) {
-#define REASON(number, name, text)                                                             \
-	case number:                                                                           \
-		return text;
-#include <kith/reasons.def>
-#undef REASON
-	default:
-		return "took over";
-	}
-}
-
-static const char *emergency_text(uint32_t code)
-{
-	switch (code) {
-#define EMERGENCY(number, name, text)                                                          \
-	case number:                                                                           \
-		return text;
-#include <kith/reasons.def>
-#undef EMERGENCY
-	default:
-		return "guardians acted";
-	}
-}
-
 /* How one came to be custodian of term .i: and the Accept that names its worker. */
 static const struct held *view_term(
 	struct step *s, const struct affairs *f, size_t i, struct ctl_custody *ret)
 {
 	const struct term *t = &f->terms[i], *last = i ? t - 1 : NULL;
 	const struct held *end = t->release ? t->release : t->resolve;
+	const struct reason *why;
 
 	*ret = (struct ctl_custody){ .term = t->number,
 		.region = text_of_id(s->arena, &t->custodian),
@@ -235,12 +210,14 @@ static const struct held *view_term(
 	if (!last)
 		return NULL;
 	if (last->resolve) {
+		why = reason_of(REASONS_EMERGENCY, last->resolve->control.code);
 		ret->how = arena_text(s->arena, "guardians resolved: %s",
-			emergency_text(last->resolve->control.code));
+			why ? why->text : "guardians acted");
 		return NULL;
 	}
 	ret->from = text_of_date(s->arena, last->accept->control.date);
-	ret->how = reason_text(last->offer->control.code);
+	why = reason_of(REASONS_OFFER, last->offer->control.code);
+	ret->how = why ? why->text : "took over";
 	return last->accept;
 }
 
