@@ -43,11 +43,16 @@ static int ask_region(struct ask *a, const struct id *record, struct id *ret)
 	return is ? 0 : ask_peer(a, ret);
 }
 
-static int begin(struct ask *a, struct id *record, struct id *region)
+/* The record and the region that are named. .not_us, unless NULL: why it is not this one. */
+static int begin(struct ask *a, const char *not_us, struct id *record, struct id *region)
 {
 	int r = ask_record(a, record);
 
-	return r ? r : ask_region(a, record, region);
+	if (!r)
+		r = ask_region(a, record, region);
+	if (!r && not_us && id_equal(region, &a->s->node->region))
+		return ask_problem(a, PROBLEM_ARGUMENT, "%s", not_us);
+	return r;
 }
 
 static int made(struct ask *a, const struct id *record, const struct ref *ref)
@@ -59,16 +64,14 @@ int ask_circle_add(struct ask *a)
 {
 	struct id record, region;
 	struct ref ref = { 0 };
-	int r = begin(a, &record, &region);
+	int r = begin(a, "this region is in the circle: only an offer makes another custodian",
+		&record, &region);
 
 	if (r)
 		return r;
 	if (a->q.circle_role != ROLE_WRITER && a->q.circle_role != ROLE_READER)
 		return ask_problem(
 			a, PROBLEM_ARGUMENT, "a region is put in as reader or writer");
-	if (id_equal(&region, &a->s->node->region))
-		return ask_problem(a, PROBLEM_ARGUMENT,
-			"this region is in the circle: only an offer makes another custodian");
 	r = circle_add(a->s, &record, &region,
 		a->q.circle_role == ROLE_WRITER ? ROLE_WRITER : ROLE_READER, a->q.guardian,
 		a->q.dry_run, &ref);
@@ -79,13 +82,11 @@ int ask_circle_remove(struct ask *a)
 {
 	struct id record, region;
 	struct ref ref = { 0 };
-	int r = begin(a, &record, &region);
+	int r = begin(a, "the custodian stays until it has released: kithctl move offer",
+		&record, &region);
 
 	if (r)
 		return r;
-	if (id_equal(&region, &a->s->node->region))
-		return ask_problem(a, PROBLEM_ARGUMENT,
-			"the custodian stays until it has released: kithctl move offer");
 	r = circle_remove(a->s, &record, &region, a->q.keep_none ? 0 : 1, a->q.dry_run, &ref);
 	return r ? r : made(a, &record, &ref);
 }
@@ -94,13 +95,10 @@ int ask_circle_guardian(struct ask *a)
 {
 	struct id record, region;
 	struct ref ref = { 0 };
-	int r = begin(a, &record, &region);
+	int r = begin(a, "the custodian is a guardian as long as it is one", &record, &region);
 
 	if (r)
 		return r;
-	if (id_equal(&region, &a->s->node->region))
-		return ask_problem(a, PROBLEM_ARGUMENT,
-			"the custodian is a guardian as long as it is one");
 	r = circle_guardian(a->s, &record, &region, a->q.guardian, a->q.dry_run, &ref);
 	return r ? r : made(a, &record, &ref);
 }
@@ -111,7 +109,7 @@ static int sign(struct ask *a, enum control_kind kind)
 	struct emergency e;
 	const struct affairs *f;
 	uint64_t minutes;
-	int r = begin(a, &record, &region);
+	int r = begin(a, NULL, &record, &region);
 
 	if (r)
 		return r;
