@@ -222,7 +222,7 @@ int circle_remove(struct step *s, const struct id *record, const struct id *regi
 /* The former custodian, after a backup -------------------------------------------------------
  */
 
-static int backup_mark(struct step *s, struct backup_mark *ret)
+int circle_backup_last(struct step *s, struct backup_mark *ret)
 {
 	uint8_t packed[16];
 	struct reader rd = reader_of((struct span){ packed, sizeof(packed) });
@@ -252,11 +252,6 @@ int circle_backup(struct step *s, uint64_t through)
 		s->node->leaving_after = (struct id){ 0 };
 	}
 	return 0;
-}
-
-int circle_backup_last(struct step *s, struct backup_mark *ret)
-{
-	return backup_mark(s, ret);
 }
 
 /* It handed over in a term that a backup has, and all that it handed over is here. */
@@ -321,7 +316,7 @@ int circle_some(struct step *s)
 
 	if (!n->leaving)
 		return 0;
-	r = backup_mark(s, &mark);
+	r = circle_backup_last(s, &mark);
 	if (r)
 		return err_up(r);
 	scan_init(&scan, TABLE_RECORD, (struct span){ 0 });
