@@ -149,27 +149,19 @@ static struct span successor(struct span prefix, uint8_t room[VIEW_KEY_MAX])
 	return (struct span){ room, len };
 }
 
-static int last(
-	void *ctx, enum table t, struct span prefix, struct span *ret_key, struct span *ret)
+/* The last row before .end, or at it when .itself counts; an empty .end is behind all rows. */
+static int back_from(struct txn *x, enum table t, struct span prefix, struct span end,
+	bool itself, struct span *ret_key, struct span *ret)
 {
-	uint8_t room[VIEW_KEY_MAX];
-	struct txn *x = ctx;
-	struct span behind;
-	MDB_val k, v;
+	MDB_val k = val_of(end), v;
 	MDB_cursor *cursor;
-	int r, rc = MDB_NOTFOUND;
+	int r = cursor_of(x, t, &cursor), rc = MDB_NOTFOUND;
 
-	if (prefix.len > VIEW_KEY_MAX)
-		return err_new(-EINVAL);
-
-	r = cursor_of(x, t, &cursor);
 	if (r)
 		return r;
-	behind = successor(prefix, room);
-	k = val_of(behind);
-	if (behind.len)
+	if (end.len)
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-	if (rc == 0)
+	if (rc == 0 && (!itself || before(end, span_of(k))))
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_PREV);
 	else if (rc == MDB_NOTFOUND)
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
@@ -180,30 +172,22 @@ static int last(
 	return found(x, t, prefix, k, v, ret_key, ret);
 }
 
+static int last(
+	void *ctx, enum table t, struct span prefix, struct span *ret_key, struct span *ret)
+{
+	uint8_t room[VIEW_KEY_MAX];
+
+	if (prefix.len > VIEW_KEY_MAX)
+		return err_new(-EINVAL);
+	return back_from(ctx, t, prefix, successor(prefix, room), false, ret_key, ret);
+}
+
 static int back(void *ctx, enum table t, struct span prefix, struct span upto,
 	struct span *ret_key, struct span *ret)
 {
-	struct txn *x = ctx;
-	MDB_val k = val_of(upto), v;
-	MDB_cursor *cursor;
-	int r, rc;
-
 	if (prefix.len > VIEW_KEY_MAX || !upto.len || upto.len > VIEW_KEY_MAX)
 		return err_new(-EINVAL);
-
-	r = cursor_of(x, t, &cursor);
-	if (r)
-		return r;
-	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-	if (rc == 0 && before(upto, span_of(k)))
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_PREV);
-	else if (rc == MDB_NOTFOUND)
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
-	if (rc == MDB_NOTFOUND)
-		return VIEW_NONE;
-	if (rc)
-		return err_new(env_fatal(rc));
-	return found(x, t, prefix, k, v, ret_key, ret);
+	return back_from(ctx, t, prefix, upto, true, ret_key, ret);
 }
 
 /* A write did not work. When the cause is room or the disk, the turn is over but kith is not:
