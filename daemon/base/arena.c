@@ -9,7 +9,6 @@
  */
 
 #include <stdalign.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,13 +138,12 @@ uint8_t *arena_copy(struct arena *a, const void *bytes, size_t len)
 	return copy;
 }
 
-char *arena_text(struct arena *a, const char *fmt, ...)
+char *arena_vtext(struct arena *a, const char *fmt, va_list ap)
 {
 	char *text = NULL;
-	va_list ap, again;
+	va_list again;
 	int len;
 
-	va_start(ap, fmt);
 	va_copy(again, ap);
 	len = vsnprintf(NULL, 0, fmt, ap);
 	if (len >= 0)
@@ -153,6 +151,16 @@ char *arena_text(struct arena *a, const char *fmt, ...)
 	if (text)
 		(void)vsnprintf(text, (size_t)len + 1, fmt, again);
 	va_end(again);
+	return text;
+}
+
+char *arena_text(struct arena *a, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = arena_vtext(a, fmt, ap);
 	va_end(ap);
 	return text;
 }

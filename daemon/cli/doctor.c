@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/cli/doctor.h"
@@ -67,19 +66,16 @@ void doctor_done(struct doctor *d)
 int report(struct doctor *d, enum health h, const char *about, const char *next,
 	const char *fmt, ...)
 {
+	const char *text;
 	json_t *one;
-	char *text = NULL;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	text = arena_vtext(&d->cli->arena, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return err_new(-ENOMEM);
-	one = json_pack(
-		"{s:s, s:s, s:s}", "check", d->check, "state", health_word(h), "text", text);
-	free(text);
+	one = text ? json_pack("{s:s, s:s, s:s}", "check", d->check, "state", health_word(h),
+			     "text", text)
+		   : NULL;
 	if (!one)
 		return err_new(-ENOMEM);
 	if (about)

@@ -8,7 +8,6 @@
  */
 
 #include <stdarg.h>
-#include <stdlib.h>
 
 #include <kith/conf.h>
 
@@ -17,22 +16,17 @@
 int cli_say(int code, const char *fmt, ...)
 {
 	struct arena a;
-	char *text = NULL, *safe;
+	const char *text, *safe;
 	va_list ap;
-	int n;
 
-	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (n < 0)
-		return code;
-
-	(void)fflush(stdout);
 	arena_init(&a, 0);
-	safe = safe_text(&a, (struct span){ (const uint8_t *)text, (size_t)n }, SAFE_LINES);
+	va_start(ap, fmt);
+	text = arena_vtext(&a, fmt, ap);
+	va_end(ap);
+	safe = text ? safe_text(&a, span_of(text), SAFE_LINES) : NULL;
+	(void)fflush(stdout);
 	(void)fprintf(stderr, "kithctl: %s\n", safe ? safe : "out of memory");
 	arena_done(&a);
-	free(text);
 
 	return code;
 }

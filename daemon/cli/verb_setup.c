@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,18 +49,13 @@ static int step(struct setup *s, const char *name, bool done, const char *fmt, .
 /* One line of what was done, or was done already. */
 static int step(struct setup *s, const char *name, bool done, const char *fmt, ...)
 {
-	char *text = NULL, *safe;
+	const char *text, *safe;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	text = arena_vtext(&s->cli->arena, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return err_new(-ENOMEM);
-	safe = safe_text(
-		&s->cli->arena, (struct span){ (const uint8_t *)text, (size_t)n }, SAFE_LINE);
-	free(text);
+	safe = text ? safe_text(&s->cli->arena, span_of(text), SAFE_LINE) : NULL;
 	if (!safe ||
 		json_array_append_new(s->steps, json_pack("{s:s, s:b, s:s}", "step", name,
 							"already", done, "text", safe)) != 0)

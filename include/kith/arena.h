@@ -9,6 +9,8 @@
  * can make grow is charged to an arena with a budget.
  */
 
+#include <stdarg.h>
+
 #include <kith/base.h>
 
 struct arena_block;
@@ -33,6 +35,7 @@ MUST_USE void *arena_array(struct arena *a, size_t n, size_t size);
 /* A copy; the bytes are followed by a NUL that is not counted. */
 MUST_USE uint8_t *arena_copy(struct arena *a, const void *bytes, size_t len);
 MUST_USE char *arena_text(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
+MUST_USE char *arena_vtext(struct arena *a, const char *fmt, va_list ap) PRINTF(2, 0);
 
 /* Grow an arena array by doubling. .at is the old one (NULL at first), .n its count, .room in
  * and out. Returns the array with room for n + 1, or NULL. */

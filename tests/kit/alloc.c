@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
 #include <kith/arena.h>
 
@@ -120,18 +119,11 @@ void *__wrap_arena_grow(struct arena *a, void *at, size_t n, size_t *room, size_
 
 char *__wrap_arena_text(struct arena *a, const char *fmt, ...)
 {
-	va_list ap, again;
-	char *text = NULL;
-	int len;
+	char *text;
+	va_list ap;
 
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, fmt, ap);
-	if (len >= 0 && !arena_fails(a))
-		text = __real_arena_alloc(a, (size_t)len + 1);
-	if (text)
-		(void)vsnprintf(text, (size_t)len + 1, fmt, again);
-	va_end(again);
+	text = arena_fails(a) ? NULL : arena_vtext(a, fmt, ap);
 	va_end(ap);
 	return text;
 }
