@@ -130,7 +130,8 @@ struct hub {
 	} door;
 
 	struct link *links;
-	msec watch_due;                  /* of the next look at what is on its way */
+	msec watch_due;            /* of the next look at what is on its way */
+	msec feed_due, feed_every; /* of systemd's watchdog; .feed_every 0: there is none */
 	uint64_t last_accepted, sockets; /* numbers given out */
 };
 
@@ -139,6 +140,10 @@ msec hub_clock(void);
 /* ---- log.c: lines for the journal, with the urgency in front ---- */
 void log_level(int level);
 void log_say(int level, const char *fmt, ...) PRINTF(2, 3);
+
+/* ---- notify.c: to systemd, if that has started us ---- */
+void notify(const char *state); /* as sd_notify(3) has them */
+msec notify_watchdog(void);     /* within which it wants to hear "WATCHDOG=1"; 0: never */
 
 /* ---- kithd.c ---- */
 /* Connect when it is time to; no verdict, kithd is waited for. */

@@ -172,6 +172,8 @@ static int wait_for_work(struct hub *h, struct polls *p, int signals, bool *ret_
 	watch_door(h, p);
 	if (h->links || h->door.callers)
 		until(p, h->watch_due);
+	if (h->feed_every)
+		until(p, h->feed_due);
 	for (const struct link *l = h->links; l; l = l->next)
 		watch_link(h, p, l);
 
@@ -237,9 +239,15 @@ int hub_run(struct hub *h, int signals)
 	bool signal = false;
 	int r = 0;
 
+	h->feed_every = notify_watchdog() / 3;
+	notify("READY=1");
 	while (r == 0 && !signal) {
 		h->now = hub_clock();
 		r = turn(h);
+		if (r == 0 && h->feed_every && h->now >= h->feed_due) {
+			notify("WATCHDOG=1");
+			h->feed_due = h->now + h->feed_every;
+		}
 		if (r == 0)
 			r = wait_for_work(h, &p, signals, &signal);
 	}

@@ -86,11 +86,12 @@ class Side:
         self.heard = []
         os.unlink(f"{self.dir}/s")
 
-    def start_link(self, descriptors=1024):
+    def start_link(self, descriptors=1024, env=None):
         with open(f"{self.dir}/log", "ab") as log:
             self.link = subprocess.Popen(
                 ["prlimit", f"--nofile={descriptors}",
-                 f"{BIN}/kith-link", "--config", f"{self.dir}/conf"], stderr=log)
+                 f"{BIN}/kith-link", "--config", f"{self.dir}/conf"], stderr=log,
+                env={**os.environ, **(env or {})})
 
     def meet(self):
         """Wait for kith-link to connect; what it says first."""
@@ -645,6 +646,34 @@ def sigterm_ends_it_at_once():
         assert time.monotonic() - begun < 3
 
 
+def systemd_hears_that_it_is_ready_and_alive():
+    a = Side("a")
+    SIDES.append(a)
+    a.start_kithd()
+    for path, watched in ((f"{a.dir}/notify", True), ("@" + a.dir, True), (f"{a.dir}/n", False)):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.bind("\0" + path[1:] if path[0] == "@" else path)
+            s.settimeout(WAIT)
+            env = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "30000"}
+            if not watched:
+                env["WATCHDOG_PID"] = "1"  # it is meant for another process
+            a.start_link(env=env)
+            assert s.recv(100) == b"READY=1"
+            for _ in range(5 if watched else 0):
+                assert s.recv(100) == b"WATCHDOG=1"
+            a.meet()
+            a.link.terminate()
+            assert a.link.wait(WAIT) == 0
+            s.setblocking(False)
+            try:
+                while True:
+                    said = s.recv(100)
+                    assert watched and said == b"WATCHDOG=1"
+            except BlockingIOError:
+                pass
+            a.conn.close()
+
+
 def strangers_bytes_disturb_nobody():
     a, b, la, lb = pair()
     host, port = b.endpoint.removeprefix("tcp://").rsplit(":", 1)
@@ -799,6 +828,7 @@ TESTS = [
     key_that_is_replaced_must_be_the_named_one,
     port_in_use_is_said_and_tried_again,
     sigterm_ends_it_at_once,
+    systemd_hears_that_it_is_ready_and_alive,
     strangers_bytes_disturb_nobody,
     strangers_who_take_every_descriptor_do_not_end_a_link,
     links_that_come_and_go_under_load_stay_apart,

@@ -82,19 +82,25 @@ class Life(unittest.TestCase):
     # ---- What the units promise ----
 
     def test_10_a_loop_that_hangs_is_ended_by_the_watchdog_and_started_again(self):
-        self.drop_in('kithd.service', '[Service]\nWatchdogSec=2s\n')
-        self.box.run('systemctl', 'restart', 'kithd')
-        before = self.pid('kithd')
-        self.box.run('systemctl', 'kill', '--signal=STOP', 'kithd')
-        self.box.until(lambda: self.pid('kithd') not in (0, before), 'a new kithd')
-        self.box.until(lambda: self.box.prop('kithd', 'ActiveState') == 'active', 'a start')
-        self.assertIn('Watchdog timeout', self.journal('-u', 'kithd'))
-        self.assertEqual(self.ctl('status')['status']['name'], 'north')
-        # and one that works is left alone for several periods of it
-        before = self.pid('kithd')
+        units = ('kithd', 'kith-link')
+        for unit in units:
+            self.drop_in(f'{unit}.service', '[Service]\nWatchdogSec=2s\n')
+        self.box.run('systemctl', 'restart', *units)
+        for unit in units:
+            # kith-link is started again with kithd
+            self.box.until(lambda u=unit: self.box.prop(u, 'ActiveState') == 'active', unit)
+            before = self.pid(unit)
+            self.box.run('systemctl', 'kill', '--signal=STOP', unit)
+            self.box.until(lambda u=unit, b=before: self.pid(u) not in (0, b), f'a new {unit}')
+            self.box.until(lambda u=unit: self.box.prop(u, 'ActiveState') == 'active', 'a start')
+            self.assertIn('Watchdog timeout', self.journal('-u', unit))
+            self.assertEqual(self.ctl('status')['status']['name'], 'north')
+        # and those that work are left alone for several periods of it
+        before = [self.pid(u) for u in units]
         self.box.run('sleep', '5')
-        self.assertEqual(self.pid('kithd'), before)
-        self.drop_in('kithd.service', '')
+        self.assertEqual([self.pid(u) for u in units], before)
+        for unit in units:
+            self.drop_in(f'{unit}.service', '')
 
     def test_11_sigkill_loses_nothing_that_was_acknowledged(self):
         made = self.ctl('record', 'new')['made']['record']
