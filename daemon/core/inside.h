@@ -99,6 +99,8 @@ struct peer {
 
 	enum peer_state state;
 	unsigned failures; /* in a row */
+	bool was_live;
+	msec lived; /* if .was_live: the end of the last session */
 	uint64_t link;
 	msec due; /* of the state: dial again, give up greeting, poll */
 	uint64_t last_heard_ms;

@@ -15,6 +15,8 @@
 
 #define DIAL_MIN   500    /* the first pause; doubles per failure */
 #define DIAL_MAX   60000  /* and no longer than this */
+#define DIAL_NEAR  5000   /* nor than this to who was in session less than so long ago: */
+#define NEAR_FOR   900000 /* whatever kept it away, it is soon back after that has ended */
 #define DIAL_WAIT  20000  /* kith-link answers well before */
 #define GREET_WAIT 10000  /* a peer that is slower than this is not there */
 #define POLL       60000  /* (P7.5) */
@@ -75,18 +77,19 @@ int peer_save(struct step *s, struct peer *p)
 /* Doubles per failure, with up to a quarter more by chance, so that two do not keep meeting. */
 static int dial_pause(struct step *s, const struct peer *p, msec *ret)
 {
+	/* Who lets itself be greeted and then offends is not dialled at once for ever. */
+	const bool offends = p->offences > FORGIVEN;
+	const bool near = p->was_live && s->event->now < p->lived + NEAR_FOR && !offends;
+	const unsigned n = offends && p->offences > p->failures ? p->offences : p->failures;
+	const msec most = near ? DIAL_NEAR : DIAL_MAX;
 	msec pause = DIAL_MIN;
 	uint16_t jitter;
 	int r;
 
-	/* Who lets itself be greeted and then offends is not dialled at once for ever. */
-	const unsigned n =
-		p->offences > FORGIVEN && p->offences > p->failures ? p->offences : p->failures;
-
-	for (unsigned i = 1; i < n && pause < DIAL_MAX; i++)
+	for (unsigned i = 1; i < n && pause < most; i++)
 		pause *= 2;
-	if (pause > DIAL_MAX)
-		pause = DIAL_MAX;
+	if (pause > most)
+		pause = most;
 	r = crypto_random(s->crypto, &jitter, sizeof(jitter));
 	if (r)
 		return err_odd(r);
@@ -107,8 +110,11 @@ void peer_lost(struct step *s, struct peer *p)
 	memset(p->gets, 0, sizeof(p->gets));
 	memset(p->answers, 0, sizeof(p->answers));
 	memset(p->headed, 0, sizeof(p->headed));
-	if (p->state == PEER_LIVE)
+	if (p->state == PEER_LIVE) {
 		p->since_ms = s->event->wall_ms;
+		p->was_live = true;
+		p->lived = s->event->now;
+	}
 	p->requests_due = false;
 	p->flying = 0;
 	move(p, PEER_DOWN, s->event->now);
@@ -357,7 +363,12 @@ int peer_link_down(struct step *s)
 
 	if (!p)
 		return 0;
-	r = node_tell(s, &(struct tell){ .verb = TELL_LOSES, .peer = p->region, .text = text });
+	r = node_tell(
+		s, &(struct tell){ .verb = TELL_LOSES,
+			   .peer = p->region,
+			   .text = text,
+			   .again = p->state == PEER_DIALLING && p->failures > 0 &&
+				    strncmp(p->problem, text, sizeof(p->problem) - 1) == 0 });
 	return r ? err_up(r) : fail(s, p, text);
 }
 

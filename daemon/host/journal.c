@@ -55,6 +55,11 @@ void journal_set_level(int level)
 	said.level = level;
 }
 
+bool journal_hears(int priority)
+{
+	return priority <= said.level;
+}
+
 static void make_plain(char *text)
 {
 	for (char *c = text; *c; c++)
@@ -107,7 +112,7 @@ void journal_say(int priority, const struct about *about, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	if (priority > said.level)
+	if (!journal_hears(priority))
 		return;
 	va_start(ap, fmt);
 	n = vasprintf(&text, fmt, ap);

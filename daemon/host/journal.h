@@ -29,6 +29,7 @@ struct about {
 /* Looks at JOURNAL_STREAM. .level: a syslog priority; what is less urgent is not said. */
 void journal_open(int level);
 void journal_set_level(int level);
+bool journal_hears(int priority); /* a line of that urgency is written */
 /* .about may be NULL. Control characters of foreign text are shown as '?'. */
 void journal_say(int priority, const struct about *about, const char *fmt, ...) PRINTF(3, 4);
 /* The trail of the latest fatal error, and forget it. */

@@ -185,10 +185,13 @@ void tell_log(const struct tell *t)
 {
 	char peer[ID_TEXT_LEN], record[ID_TEXT_LEN];
 	const struct row *row = &rows[t->verb];
+	const int priority = t->again ? LOG_DEBUG : row->priority;
 	struct about about = { .verdict = t->verdict, .id = row->id };
 	char *text;
 
 	assert(t->verb < TELL_COUNT && row->words);
+	if (!journal_hears(priority))
+		return;
 	if (t->peer_name[0])
 		about.peer = t->peer_name;
 	else if (!id_is_zero(&t->peer))
@@ -198,6 +201,6 @@ void tell_log(const struct tell *t)
 
 	text = tell_text(t);
 	if (text)
-		journal_say(row->priority, &about, "%s", text);
+		journal_say(priority, &about, "%s", text);
 	free(text);
 }

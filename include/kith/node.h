@@ -143,6 +143,7 @@ struct tell {
 	uint64_t n;
 	const char *verdict; /* static text, or NULL */
 	const char *text;    /* arena text, or NULL. Never content of a record */
+	bool again;          /* nothing has changed since it was last told: for the curious */
 };
 
 /* What a client may ask that is not the node's: the host replies to .request. */

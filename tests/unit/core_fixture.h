@@ -211,9 +211,9 @@ UNUSED static void fix_tell(struct side *s, const struct tell *t)
 {
 	const size_t n = strlen(s->told);
 
-	snprintf(s->told + n, sizeof(s->told) - n, "%s%s%s%s%s\n", tell_word(t->verb),
+	snprintf(s->told + n, sizeof(s->told) - n, "%s%s%s%s%s%s\n", tell_word(t->verb),
 		t->peer_name[0] ? " " : "", t->peer_name, t->verdict ? " " : "",
-		t->verdict ? t->verdict : "");
+		t->verdict ? t->verdict : "", t->again ? " again" : "");
 }
 
 UNUSED static void fix_speak(struct fix *x, unsigned at, const struct actions *out)

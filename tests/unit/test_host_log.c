@@ -138,6 +138,36 @@ static void less_urgent_than_the_level_is_not_said(void **state)
 	assert_string_equal(text, "kithd: now\n");
 }
 
+static void backlog_of_a_thousand_wants_writes_nothing_at_the_usual_level(void **state)
+{
+	struct ear *e = *state;
+	char text[256];
+
+	journal_open(LOG_INFO);
+	for (unsigned i = 0; i < 1000; i++) {
+		tell_log(&(struct tell){ .verb = TELL_WANTS, .record = some, .peer = some });
+		tell_log(&(struct tell){ .verb = TELL_STORES, .record = some, .n = 1 });
+		tell_log(&(struct tell){ .verb = TELL_HAS, .record = some, .n = 1 });
+	}
+	heard(e, text, sizeof(text));
+	assert_string_equal(text, "");
+}
+
+static void peer_that_stays_away_is_said_to_be_lost_once(void **state)
+{
+	struct ear *e = *state;
+	char text[256];
+	struct tell t = { .verb = TELL_LOSES, .peer_name = "north", .text = "no answer" };
+
+	journal_open(LOG_INFO);
+	tell_log(&t);
+	t.again = true;
+	for (unsigned i = 0; i < 100; i++)
+		tell_log(&t);
+	heard(e, text, sizeof(text));
+	assert_string_equal(text, "kithd: has lost north: no answer\n");
+}
+
 static void journal_of_another_stream_is_not_ours(void **state)
 {
 	struct ear *e = *state;
@@ -160,6 +190,8 @@ int main(void)
 		cmocka_unit_test(every_verb_has_a_line),
 		HEARD(foreign_text_cannot_forge_a_line),
 		HEARD(less_urgent_than_the_level_is_not_said),
+		HEARD(backlog_of_a_thousand_wants_writes_nothing_at_the_usual_level),
+		HEARD(peer_that_stays_away_is_said_to_be_lost_once),
 		HEARD(journal_of_another_stream_is_not_ours),
 	};
 #undef HEARD

@@ -75,6 +75,8 @@ custody north R1
 tells
 	9000.000 south signs a resolve of R1 east
 	9000.010 east stores R1 south 1
+	9000.790 north dials east
+	9000.810 north loses east: no answer
 	9005.000 south is told already-signed
 	9005.000 east signs a resolve of R1 east
 	9005.000 east takes over R1
@@ -91,17 +93,17 @@ tells
 	9010.000 south custody R1: east took the duty of a custodian that is gone
 	9010.010 south stores R1 east 1
 	9010.010 east stores R1 south 1
-	9021.950 south dials north
-	9021.970 south greets north
-	9021.980 north greets south
-	9021.992 south stores R1 north 3
-	9022.001 north stores R1 south 2
-	9028.227 north dials east
-	9028.247 north greets east
-	9028.257 east greets north
-	9028.269 north stores R1 east 2
-	9028.269 north sees settled R1 east
-	9028.280 east stores R1 north 3
+	9062.155 south dials north
+	9062.175 south greets north
+	9062.185 north greets south
+	9062.197 south stores R1 north 3
+	9062.206 north stores R1 south 2
+	9074.624 north dials east
+	9074.644 north greets east
+	9074.654 east greets north
+	9074.666 north stores R1 east 2
+	9074.666 north sees settled R1 east
+	9074.677 east stores R1 north 3
 	9130.000 north shows R1 custodian=east, custody=reader, role=reader, changes=17, entries=8, conflicts=0
 	9130.000 north custody R1: north made the record
 	9130.000 north custody R1: east guardians resolved: the custodian cannot be reached by any means

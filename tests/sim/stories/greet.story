@@ -39,7 +39,9 @@ tells
 	  18.799 south loses north: no answer
 	  23.648 south dials north
 	  23.668 south loses north: no answer
-	  33.658 south dials north
-	  33.678 south greets north
-	  33.688 north greets south
+	  29.912 south dials north
+	  29.932 south loses north: no answer
+	  35.976 south dials north
+	  35.996 south greets north
+	  36.006 north greets south
 end

@@ -42,25 +42,43 @@ tells
 	  28.598 north loses east: no answer
 	  28.786 south dials east
 	  28.806 south loses east: no answer
+	  33.984 north dials east
+	  34.004 north loses east: no answer
+	  34.104 south dials east
+	  34.124 south loses east: no answer
 end
 heal south east
 wait 60s
 accept east R1 "Kim"
 wait 5s
 tells
-	  37.216 north dials east
-	  37.236 north loses east: no answer
-	  37.282 south dials east
-	  37.302 south greets east
-	  37.312 east greets south
-	  37.333 east wants R1 south
-	  37.363 east stores R1 south 10
-	  37.363 east has R1 south 10
-	  37.363 east completes R1 8
-	  56.698 north dials east
-	  56.718 north loses east: no answer
-	  92.395 north dials east
-	  92.415 north loses east: no answer
+	  39.466 south dials east
+	  39.486 south greets east
+	  39.496 east greets south
+	  39.517 east wants R1 south
+	  39.547 east stores R1 south 10
+	  39.547 east has R1 south 10
+	  39.547 east completes R1 8
+	  40.085 north dials east
+	  40.105 north loses east: no answer
+	  45.679 north dials east
+	  45.699 north loses east: no answer
+	  51.015 north dials east
+	  51.035 north loses east: no answer
+	  57.061 north dials east
+	  57.081 north loses east: no answer
+	  62.731 north dials east
+	  62.751 north loses east: no answer
+	  68.261 north dials east
+	  68.281 north loses east: no answer
+	  74.479 north dials east
+	  74.499 north loses east: no answer
+	  80.602 north dials east
+	  80.622 north loses east: no answer
+	  86.684 north dials east
+	  86.704 north loses east: no answer
+	  91.840 north dials east
+	  91.860 north loses east: no answer
 	  95.000 east accepts R1 south
 	  95.011 south stores R1 east 2
 	  95.011 south releases R1 east
@@ -68,6 +86,8 @@ tells
 	  95.021 east takes over R1
 	  95.022 north stores R1 south 2
 	  95.022 north stores R1 south 1
+	  97.335 north dials east
+	  97.355 north loses east: no answer
 end
 cut south east
 note east R1 "the new custodian writes, and nobody hears it"
@@ -79,24 +99,32 @@ show south R1
 show east R1
 tells
 	 100.000 east admits R1 1: entries
+	 102.723 north dials east
+	 102.743 north loses east: no answer
 	 105.000 south loses east: timed out
 	 105.000 east loses south: timed out
-	 105.500 south dials east
-	 105.520 south loses east: no answer
-	 106.750 south dials east
-	 106.770 south loses east: no answer
-	 109.038 south dials east
-	 109.058 south loses east: no answer
-	 113.550 south dials east
-	 113.570 south loses east: no answer
-	 122.599 south dials east
-	 122.619 south greets east
-	 122.629 east greets south
-	 122.639 south stores R1 east 1
-	 156.207 north dials east
-	 156.227 north greets east
-	 156.237 east greets north
-	 156.249 north stores R1 east 1
+	 105.615 south dials east
+	 105.635 south loses east: no answer
+	 106.769 south dials east
+	 106.789 south loses east: no answer
+	 108.851 north dials east
+	 108.871 north loses east: no answer
+	 109.035 south dials east
+	 109.055 south loses east: no answer
+	 113.569 south dials east
+	 113.589 south loses east: no answer
+	 114.766 north dials east
+	 114.786 north loses east: no answer
+	 118.911 south dials east
+	 118.931 south loses east: no answer
+	 120.831 north dials east
+	 120.851 north greets east
+	 120.861 east greets north
+	 120.873 north stores R1 east 1
+	 124.261 south dials east
+	 124.281 south greets east
+	 124.291 east greets south
+	 124.301 south stores R1 east 1
 	 240.000 north shows R1 custodian=east, custody=reader, role=reader, changes=15, entries=6, conflicts=0
 	 240.000 south shows R1 custodian=east, custody=reader, role=reader, changes=15, entries=6, conflicts=0
 	 240.000 east shows R1 custodian=east, custody=ours, role=custodian, changes=15, entries=6, conflicts=0

@@ -79,17 +79,17 @@ wait 120s
 requests east
 requests north
 tells
-	 167.193 north dials east
-	 167.213 north greets east
-	 167.223 east is killed after its commit
-	 167.233 north loses east: the peer is gone
-	 167.233 south loses east: the peer is gone
-	 167.794 south dials east
-	 167.814 south greets east
-	 167.824 east greets south
-	 167.843 north dials east
-	 167.863 north greets east
-	 167.873 east greets north
+	 164.110 north dials east
+	 164.130 north greets east
+	 164.140 east is killed after its commit
+	 164.150 north loses east: the peer is gone
+	 164.150 south loses east: the peer is gone
+	 164.711 south dials east
+	 164.731 south greets east
+	 164.741 east greets south
+	 164.760 north dials east
+	 164.780 north greets east
+	 164.790 east greets north
 	 280.000 east request to north 998/child-1: refused, child-stays
 	 280.000 east lists 1 requests
 	 280.000 north lists 0 requests

@@ -39,8 +39,8 @@ tells
 	  25.088 north wants R1 east
 	  25.088 north stores R1 east 2
 	  25.109 north has R1 east 15
-	  33.294 south dials north
-	  33.314 south loses north: no answer
+	  29.761 south dials north
+	  29.781 south loses north: no answer
 	  35.000 north shows R1 custodian=east, custody=reader, role=reader, changes=16, entries=4, conflicts=0
 	  35.000 south shows R1 custodian=east, custody=none, role=none, changes=14, entries=3, conflicts=0
 	  35.000 east shows R1 custodian=east, custody=ours, role=custodian, changes=16, entries=4, conflicts=0
@@ -53,13 +53,13 @@ show east R1
 tells
 	  35.010 east stores R1 north 1
 	  35.010 north stores R1 east 1
-	  52.700 south dials north
-	  52.720 south greets north
-	  52.730 north greets south
-	  52.743 south wants R1 north
-	  52.751 north wants R1 south
-	  52.763 south has R1 north 14
-	  52.785 north refuses R1 south not-in-circle
+	  35.839 south dials north
+	  35.859 south greets north
+	  35.869 north greets south
+	  35.882 south wants R1 north
+	  35.890 north wants R1 south
+	  35.902 south has R1 north 14
+	  35.924 north refuses R1 south not-in-circle
 	 155.000 north shows R1 custodian=east, custody=reader, role=reader, changes=17, entries=5, conflicts=0
 	 155.000 south lists R1 custodian=east, custody=none, role=none, changes=14, entries=3, conflicts=0
 	 155.000 south lists 1
