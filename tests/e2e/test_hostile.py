@@ -33,6 +33,8 @@ LINK_MAX = (96 if PLAIN else 1024) * MIB
 ARRIVES = 5  # seconds for a note of an honest peer, with somebody flooding
 ANSWERS = 1  # seconds for a local status
 FLOOD = 5
+QUOTA = 8 * MIB  # of one region in one record: what south-west writes here is far below it
+BACK = 8  # seconds from the end of a flood until who was kept out by it is in session
 PORT = 7710
 
 
@@ -51,7 +53,8 @@ class Hostiles(unittest.TestCase):
     def setUpClass(cls):
         cls.f = kith.Federation()
         cls.addClassCleanup(cls.f.close)
-        cls.north = cls.f.region('north-west', port=PORT, options='quota_record = 1MiB').start()
+        cls.north = cls.f.region('north-west', port=PORT, 
+                                  options=f'quota_record = {QUOTA // MIB}MiB').start()
         cls.south = cls.f.region('south-west', port=PORT + 1).start()
         kith.introduce(cls.north, cls.south)
         cls.north.facts, cls.south.facts = facts(cls.north), facts(cls.south)
@@ -60,12 +63,13 @@ class Hostiles(unittest.TestCase):
         kith.wait_for(lambda: cls.move_state() == 'complete', 20, 'the record is at south-west')
         cls.pids = cls.processes()
         cls.notes = cls.evils = cls.losses = 0
-        cls.worst = {'status': 0.0, 'arrival': 0.0, 'kithd': 0, 'kith-link': 0}
+        cls.worst = {'status': 0.0, 'arrival': 0.0, 'back': 0.0, 'kithd': 0, 'kith-link': 0}
 
     @classmethod
     def tearDownClass(cls):
         w = cls.worst
-        print(f'worst: status {w["status"]:.3f} s, honest note {w["arrival"]:.3f} s, kithd '
+        print(f'{cls.notes} notes; worst: status {w["status"]:.3f} s, honest note '
+              f'{w["arrival"]:.3f} s, back {w["back"]:.3f} s after a flood, kithd '
               f'{w["kithd"] / MIB:.1f} MiB, kith-link {w["kith-link"] / MIB:.1f} MiB', flush=True)
 
     @classmethod
@@ -124,6 +128,7 @@ class Hostiles(unittest.TestCase):
         begun = time.monotonic()
         with self.south.client() as c:
             c.ask(verb='record append', record=self.record, worker='jo', entries=note(text))
+        self.assertEqual(self.north.peers()['south-west'].parked, 0, 'this test writes too much')
         kith.wait_for(lambda: text in self.held(), ARRIVES, 'an honest note arrives')
         self.worst['arrival'] = max(self.worst['arrival'], time.monotonic() - begun)
 
@@ -657,7 +662,7 @@ class Hostiles(unittest.TestCase):
         evil = self.evil('hoarder')
         record, link = self.given(evil)
         honest = self.north.peers()['south-west'].parked
-        for through in range(20, 44):  # of some 125 KiB each, as much as is asked for
+        for through in range(20, 110):  # of some 125 KiB each, as much as is asked for
             link.feed([record.put(evil, record.entry('x' * 3000), sign=i == 29)
                        for i in range(30)], through=through)
             if through % 5 == 4:
@@ -665,7 +670,7 @@ class Hostiles(unittest.TestCase):
         kith.wait_for(lambda: self.north.peers()[evil.name].parked == 1, 10, 'it is parked')
         self.arrives()
         peer = self.north.peers()[evil.name]
-        self.assertLess(peer.held, 2 * MIB)
+        self.assertLess(peer.held, QUOTA + MIB)
         self.assertEqual(self.north.peers()['south-west'].parked, honest)
         self.assertIn('parked', self.north.ctl('peers', json=True)['peers'][0])
 
@@ -899,6 +904,44 @@ class Hostiles(unittest.TestCase):
             thread.join(10)
             for s in crowd:
                 s.close()
+
+    def test_who_was_cut_off_in_a_flood_is_back_within_seconds_of_its_end(self):
+        away = self.f.region('away', listen=False).start()  # it dials
+        kith.introduce(self.north, away)
+        stop, crowds = threading.Event(), [[], []]
+
+        def flood(crowd, what):
+            while not stop.is_set():
+                try:  # from where it comes from too
+                    s = Stranger(self.north.port)
+                    s.send(what)
+                    crowd.append(s)
+                except OSError:
+                    pause(0.01)
+                while len(crowd) > 200:
+                    crowd.pop(0).close()
+        threads = [threading.Thread(target=flood, args=a, daemon=True)
+                   for a in zip(crowds, (GREETING, noise(size=512)))]
+        for t in threads:
+            t.start()
+        end = time.monotonic() + 20 * kith.SLOW
+        try:
+            while time.monotonic() < end:
+                away.stop_link()
+                away.start_link()
+                pause(1)
+        finally:
+            stop.set()
+            for t in threads:
+                t.join(10)
+            for s in crowds[0] + crowds[1]:
+                s.close()
+        begun = time.monotonic()
+        kith.wait_for(lambda: self.north.peers()['away'].state == 'live', BACK, 'it is back')
+        kith.wait_for(lambda: away.peers()['north-west'].state == 'live', BACK, 'it is back')
+        self.worst['back'] = time.monotonic() - begun
+        away.end()
+        self.north.ctl('peer', 'remove', 'away', '--yes')
 
     def test_a_key_that_nobody_knows_is_not_let_in(self):
         unknown = Hostile('unknown')
