@@ -101,16 +101,18 @@ int feed_asked(struct step *s, struct peer *p, const struct message *m)
 		/* It asked before it heard that the feed begins anew. It will ask again: to
 		 * begin anew for each of two such requests would never end. */
 		if (p->reconciling)
-			return 0;
+			return peer_idle(s, p);
 		p->reconciling = true;
 		return begin_anew(s, p);
 	}
 	p->reconciling = false;
 	if (after > p->row.feed_acked) {
 		r = trim(s, p, after, true);
-		if (r)
-			return err_up(r);
+	} else {
+		r = peer_idle(s, p);
 	}
+	if (r || p->state != PEER_LIVE)
+		return r ? err_up(r) : 0;
 	/* What is in flight on this link is not sent again. */
 	if (p->feed_sent < after)
 		p->feed_sent = after;
@@ -286,6 +288,7 @@ int feed_pump(struct step *s, struct peer *p)
 		r = peer_send(s, p, &m);
 		if (r)
 			return err_up(r);
+		p->idle = 0;
 		p->feed_sent = f.through;
 		if (p->feed_reached < f.through)
 			p->feed_reached = f.through;
@@ -456,6 +459,8 @@ int feed_came(struct step *s, struct peer *p, const struct message *m, size_t by
 		bytes > p->owed)
 		return peer_refuse(s, p, NULL, VERDICT_FEED_UNASKED, true);
 	p->owed -= bytes;
+	if (m->feed.n)
+		p->idle = 0;
 	s->node->bulk_last = s->event->now;
 	for (size_t i = 0; i < m->feed.n; i++) {
 		const struct feed_item *item = &m->feed.items[i];

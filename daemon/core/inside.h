@@ -137,6 +137,8 @@ struct peer {
 
 	/* how it behaves */
 	msec offended, shut_until;
+	msec idle_since; /* what it says since then and what changes nothing: */
+	unsigned idle;
 	unsigned offences; /* that ended a link, without a quiet time between them */
 	uint32_t next_request;
 
@@ -582,6 +584,8 @@ MUST_USE int peer_drop(struct step *s, struct peer *p, const char *problem);
 /* A verdict about what it sent: told, remembered, and the link ended when .drop. */
 MUST_USE int peer_refuse(struct step *s, struct peer *p, const struct id *record,
 	enum verdict verdict, bool drop);
+/* It has said something that changes nothing: too much of that ends the link (P7.5). */
+MUST_USE int peer_idle(struct step *s, struct peer *p);
 void peer_lost(struct step *s, struct peer *p);
 
 /* record.c: what we are to a record

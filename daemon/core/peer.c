@@ -23,6 +23,8 @@
 #define FORGIVEN   2      /* offences that cost no more than the link */
 #define SHUT_MAX   600000 /* the longest time that a peer is kept out */
 #define QUIET      600000 /* in session without offence: all is forgotten */
+#define IDLE_MAX   64     /* messages that change nothing (P7.5), */
+#define IDLE_TIME  30000  /* in so long */
 
 struct peer *peer_find(struct node *n, const struct id *region)
 {
@@ -105,6 +107,7 @@ void peer_lost(struct step *s, struct peer *p)
 	secret_done(&p->key_out);
 	p->count_in = p->count_out = 0;
 	p->reconciled = false;
+	p->idle = 0;
 	p->asked = p->asking = p->feed_dirty = p->rung = p->reconciling = false;
 	p->feed_sent = p->feed_budget = p->asked_budget = p->owed = 0;
 	memset(p->gets, 0, sizeof(p->gets));
@@ -180,6 +183,15 @@ int peer_refuse(struct step *s, struct peer *p, const struct id *record, enum ve
 		return 0;
 	offend(s, p);
 	return peer_drop(s, p, name);
+}
+
+int peer_idle(struct step *s, struct peer *p)
+{
+	if (p->idle == 0 || s->event->now >= p->idle_since + IDLE_TIME) {
+		p->idle_since = s->event->now;
+		p->idle = 0;
+	}
+	return ++p->idle > IDLE_MAX ? peer_refuse(s, p, NULL, VERDICT_TOO_OFTEN, true) : 0;
 }
 
 static int count_rows(struct step *s, enum table table, const struct id *region, uint64_t *ret)
@@ -474,6 +486,16 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 /* Sealed messages
  * ------------------------------------------------------------------------------ */
 
+static int take_doorbell(struct step *s, struct peer *p)
+{
+	int r = peer_idle(s, p);
+
+	if (r || p->state != PEER_LIVE)
+		return r ? err_up(r) : 0;
+	p->asking = false;
+	return feed_ask(s, p);
+}
+
 static int take_message(struct step *s, struct peer *p, const struct message *m, size_t bytes)
 {
 	switch (m->kind) {
@@ -482,8 +504,7 @@ static int take_message(struct step *s, struct peer *p, const struct message *m,
 	case MSG_BYE:
 		return peer_drop(s, p, "the peer said goodbye");
 	case MSG_DOORBELL:
-		p->asking = false;
-		return feed_ask(s, p);
+		return take_doorbell(s, p);
 	case MSG_FEED_REQ:
 		return feed_asked(s, p, m);
 	case MSG_FEED:

@@ -153,6 +153,72 @@ static void who_asks_more_often_than_anybody_can_be_answered_is_put_out(void **s
 	fix_free(x);
 }
 
+/* .n messages that bring nothing, so many milliseconds apart. */
+static void say_often(struct fix *x, enum message_kind kind, unsigned n, unsigned ms)
+{
+	const struct peer *p = peer_find(x->v[NORTH].node, &x->v[SOUTH].id);
+	struct message m = { .kind = kind };
+
+	if (kind == MSG_FEED_REQ) {
+		m.feed_req.incarnation = x->v[NORTH].node->incarnation;
+		m.feed_req.after = p->row.feed_acked;
+		m.feed_req.budget = 1 << 20;
+	}
+	for (unsigned i = 0; i < n && p->state == PEER_LIVE; i++) {
+		fix_say(x, SOUTH, NORTH, &m);
+		fix_run(x);
+		fix_pass(x, ms);
+	}
+}
+
+static void who_rings_or_asks_for_nothing_as_fast_as_it_can_is_put_out(void **state)
+{
+	static const enum message_kind kinds[] = { MSG_DOORBELL, MSG_FEED_REQ };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		struct id record;
+		struct fix *x = offered(&record);
+
+		fix_wait(x, 31);
+		say_often(x, kinds[i], 64, 0);
+		assert_false(fix_told(x, NORTH, "asks-too-much"));
+		say_often(x, kinds[i], 1, 0);
+		assert_true(fix_told(x, NORTH, "refuses south asks-too-much"));
+		assert_true(fix_told(x, NORTH, "loses south"));
+		fix_free(x);
+	}
+}
+
+static void who_rings_or_asks_now_and_then_may_do_so_for_ever(void **state)
+{
+	static const enum message_kind kinds[] = { MSG_DOORBELL, MSG_FEED_REQ };
+	struct id record;
+	struct fix *x = offered(&record);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(kinds); i++)
+		say_often(x, kinds[i], 1000, 500);
+	assert_false(fix_told(x, NORTH, "refuses"));
+	assert_false(fix_told(x, NORTH, "loses"));
+	fix_free(x);
+}
+
+static void who_has_something_each_time_may_ring_as_often_as_it_likes(void **state)
+{
+	struct id record;
+	struct fix *x = offered(&record);
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		assert_int_equal(fix_note(x, NORTH, &record, "news"), 0);
+		say_often(x, MSG_DOORBELL, 1, 0);
+		say_often(x, MSG_FEED_REQ, 1, 0);
+	}
+	assert_false(fix_told(x, NORTH, "refuses"));
+	fix_free(x);
+}
+
 static void kem_key_of_low_order_gets_no_keys_and_breaks_nothing(void **state)
 {
 	struct id record;
@@ -415,6 +481,9 @@ int main(void)
 		cmocka_unit_test(messages_without_end_that_bring_nothing_end_the_link),
 		cmocka_unit_test(answer_after_the_last_message_of_it_ends_the_link),
 		cmocka_unit_test(who_asks_more_often_than_anybody_can_be_answered_is_put_out),
+		cmocka_unit_test(who_rings_or_asks_for_nothing_as_fast_as_it_can_is_put_out),
+		cmocka_unit_test(who_rings_or_asks_now_and_then_may_do_so_for_ever),
+		cmocka_unit_test(who_has_something_each_time_may_ring_as_often_as_it_likes),
 		cmocka_unit_test(kem_key_of_low_order_gets_no_keys_and_breaks_nothing),
 		cmocka_unit_test(control_change_of_a_stranger_is_not_kept),
 		cmocka_unit_test(text_that_is_cut_can_still_be_read),
