@@ -92,6 +92,7 @@ class Reckoning:
         lacks = {(p, i) for h in held for _, p, i in h.named(True) if not self._get(p, i)}
         self.lacks = sorted(lacks)
         self.terms, self.duties, self.branches, self.forked = [], [], [], False
+        self.behind = set()  # what a Resolve lets count for nothing, on the path (P6.14)
         self.order = self._count()
         made = [self.held[p] for p in sorted(self.held)
                 if self.held[p].control.kind == kf.GENESIS and p[2] == 1]
@@ -140,7 +141,7 @@ class Reckoning:
         """The path, or a branch beside it, to where it ends (P6.10)."""
         side = Side(guardians)
         while True:
-            over = self._walk_term(side, begun, custodian, number)
+            over = self._walk_term(side, begun, custodian, number, how is None)
             first = self._stint(custodian, how or (MADE if number == 1 else CUSTODIAN), number,
                                 begun, over)
             self.duties.append(first)
@@ -165,7 +166,7 @@ class Reckoning:
         return (k.HasField('right') and k.term == number
                 and (kf.ref_place(k.right), k.right.change) == (begun.place, begun.id))
 
-    def _walk_term(self, side, begun, custodian, number):
+    def _walk_term(self, side, begun, custodian, number, on_path):
         """The Release or Resolve that ended it, or None."""
         released = resolved = None
         over = False
@@ -175,9 +176,11 @@ class Reckoning:
                 over = True
                 resolved = None if released else by
             h = self.order[i] if i < len(self.order) else None
-            if (not h or over or h.place[0] != custodian
-                    or not self._of_term(h, begun, number)
-                    or released and released.place[:2] == h.place[:2]):
+            if not h or h.place[0] != custodian or not self._of_term(h, begun, number):
+                continue
+            if over and on_path:
+                self.behind.add(h.place)
+            if over or released and released.place[:2] == h.place[:2]:
                 continue
             if self._take(side, h, custodian, number):
                 if released:

@@ -7,6 +7,7 @@ verification of an export (P9.1). The bytes are read by kithformat.py.
 """
 import heapq
 
+import kithcert as kc
 import kithformat as kf
 from kithformat import Refused, need
 
@@ -129,8 +130,10 @@ NAMES = ('right', 'before', 'words', 'offer', 'accept', 'withdraw')
 
 
 def control_refs(control):
-    return [(kf.ref_place(getattr(control, f)), getattr(control, f).change)
-            for f in NAMES if control.HasField(f)]
+    refs = [getattr(control, f) for f in NAMES if control.HasField(f)] + list(control.votes)
+    if control.kind == kf.RESOLVE:
+        refs.append(control.last)
+    return [(kf.ref_place(r), r.change) for r in refs]
 
 
 class Term:
@@ -153,9 +156,10 @@ class Custody:
 
     def __init__(self, record, controls, held, say):
         self.record, self.held, self.say = record, held, say
-        self.terms, self.offers, self.keys = [], {}, {}
+        self.terms, self.offers, self.keys, self.past_keys = [], {}, {}, set()
         self.roles, self.ever, self.removed = {}, {}, {}
         self.path, self.manifests = [], []
+        self._count_votes(controls)
         by_place = {c.place: c for c in controls}
         before = chain_before(by_place)
         deps = {p: [r for r, _ in control_refs(c.control)] + ([before[p]] if before[p] else [])
@@ -168,6 +172,21 @@ class Custody:
             self.seen[p] = mine
             self._take(by_place[p])
         need(self.terms, 'P6.2', 'there is no Genesis')
+
+    def _count_votes(self, controls):
+        """(P6.12 to P6.14): what guardians have settled needs the path as a whole; the rest is
+        taken here change by change."""
+        self.resolves, self.behind, self.assumed = {}, set(), []
+        if not any(c.control.kind in (kf.ASSUME, kf.RESOLVE) for c in controls):
+            return
+        votes = kc.Reckoning([kc.Held(c.place, c.id, c.control) for c in controls])
+        need(not votes.forked, 'P6.10', 'custody is forked, and not resolved')
+        self.behind = votes.behind
+        self.resolves = {over.place: number for number, _, _, over in votes.terms
+                         if over and over.control.kind == kf.RESOLVE}
+        self.assumed = [(h, d) for d in votes.duties if d.how == kc.ASSUMED for h in controls
+                        if h.control.kind == kf.ASSUME and h.control.to == d.region
+                        and h.control.term == d.term and h.h.author == d.region]
 
     def _take(self, c):
         k = c.control
@@ -185,7 +204,11 @@ class Custody:
         for place, change_id in control_refs(k):
             need(place in self.held and self.held[place].id == change_id, 'P6.3',
                  f'{self.what} names {self.say(place)}, which is not here')
-        if k.kind in (kf.ACCEPT, kf.DECLINE, kf.STAND_DOWN):
+        if c.place in self.behind:
+            self._behind(k)
+        elif k.kind in (kf.ASSUME, kf.RESOLVE):
+            self._vote(c)
+        elif k.kind in (kf.ACCEPT, kf.DECLINE, kf.STAND_DOWN):
             self._answer(c)
         elif k.kind != kf.CLOSE:
             self._as_custodian(c)
@@ -194,6 +217,25 @@ class Custody:
         """(P6.9): beyond the head where its author was removed."""
         heads = self.removed.get(c.h.author)
         return heads is not None and c.h.seq > heads.get(c.h.incarnation, 0)
+
+    def _behind(self, k):
+        """(P6.14, P5.5): it counts for nothing, but whom it offered to is a reader, and what is
+        sealed with its keys is opened with them."""
+        if k.kind == kf.OFFER and k.to not in self.roles:
+            self._role(k.to, READER)
+        for key in k.keys:
+            self.past_keys.add((key.epoch, getattr(key, 'class'), key.commitment))
+
+    def _vote(self, c):
+        """Of those that carry, a Resolve ends the term (P6.14)."""
+        term = self.terms[-1]
+        if self.resolves.get(c.place) != term.number or term.end:
+            return
+        term.end = c
+        self.terms.append(Term(term.number + 1, c, c.control.to))
+        self._role(term.custodian, READER)
+        self._role(c.control.to, CUSTODIAN)
+        self.path.append(c)
 
     def _genesis(self, c):
         k = c.control
@@ -280,6 +322,8 @@ class Custody:
     def _answer(self, c):
         """Accept, Decline, StandDown (P6.3, P6.5)."""
         k = c.control
+        if kf.ref_place(k.offer) in self.behind:
+            return
         o = self._offer_of(k.offer)
         need(k.term == o.term.number, 'P6.3', f'{self.what}: the Offer is of another term')
         need(c.h.author == o.change.control.to, 'P6.3',
@@ -326,7 +370,8 @@ class Custody:
         """(P6.5, P6.6): (region, from, to, how, term), the dates as Control.date or None."""
         out = []
         for t in self.terms:
-            how = 'made the record' if t.number == 1 else 'took over'
+            how = ('made the record' if t.number == 1 else 'named by guardians'
+                   if t.begin.control.kind == kf.RESOLVE else 'took over')
             out.append((t.custodian, t.begin.control.date, t.end.control.date if t.end else None,
                         how, t.number))
             for o in self.offers.values():
@@ -335,6 +380,10 @@ class Custody:
                     out.append((o.change.control.to, o.accept.control.date,
                                 end.control.date if end else None, 'acting since accepting',
                                 t.number))
+            for h, d in self.assumed:
+                if d.term == t.number:
+                    out.append((d.region, h.control.date, t.end.control.date if t.end else None,
+                                'acting by an Assume', t.number))
         return out
 
 
@@ -449,10 +498,13 @@ class Record:
             at = k.epoch, getattr(k, 'class')
             what = f'the key of epoch {at[0]}, class {at[1]}'
             need(len(k.key) == 32, 'P5.1', f'{what} has {len(k.key)} bytes')
-            need(at in self.custody.keys, 'P5.1', f'{what} was never committed to')
-            need(kf.commitment(self.record, *at, k.key) == self.custody.keys[at], 'P5.3',
-                 f'{what} does not match its commitment')
-            self.keys[at] = k.key
+            named = {c for *n, c in self.custody.past_keys if tuple(n) == at}
+            if at in self.custody.keys:
+                named.add(self.custody.keys[at])
+            need(named, 'P5.1', f'{what} was never committed to')
+            commitment = kf.commitment(self.record, *at, k.key)
+            need(commitment in named, 'P5.3', f'{what} does not match its commitment')
+            self.keys.setdefault(at, {})[commitment] = k.key
 
     def _open(self):
         for c in self.changes.values():
@@ -460,17 +512,27 @@ class Record:
                 continue
             h, where = c.h, self.say(c.place)
             at = h.key_epoch, h.key_class
-            need(at in self.custody.keys, 'P5.1', f'{where}: epoch {at[0]}, class {at[1]} has '
-                 'no commitment')
+            need(at in self.custody.keys or at in {k[:2] for k in self.custody.past_keys}, 'P5.1',
+                 f'{where}: epoch {at[0]}, class {at[1]} has no commitment')
             need(at in self.keys, 'P9.1', f'{where}: no key of epoch {at[0]}, class {at[1]}')
             try:
-                plain = kf.unpad(kf.unseal(self.keys[at], kf.body_context(
-                    h.record, h.author, h.incarnation, h.seq, *at), c.body_bytes))
+                plain = kf.unpad(self._unseal(c, kf.body_context(
+                    h.record, h.author, h.incarnation, h.seq, *at)))
                 need(kf.content_root(plain) == h.content_root, 'P4.4',
                      'the content is not that of the content root')
                 c.body = kf.body_decode(plain, 'the body')
             except Refused as r:
                 raise Refused(r.rule, f'{where}: {r.text}') from r
+
+    def _unseal(self, c, context):
+        """With whichever key of its number opens it (P5.5)."""
+        refused = None
+        for key in self.keys[c.h.key_epoch, c.h.key_class].values():
+            try:
+                return kf.unseal(key, context, c.body_bytes)
+            except Refused as r:
+                refused = r
+        raise refused
 
     def _check_whole(self):
         """(P9.1, P6.7): what anybody had seen, offered or released is here."""
@@ -509,9 +571,7 @@ class Record:
                      for entry in c.body.entries]))
         self.order, self.status = fold(nodes)
         self.apart = [p for p in self.changes if p not in set(self.order)]
-        self.state_hash = state_hash(self.keys.get((self.custody.epoch, 0)) or self._no_key(),
-                                     self.order, self.status,
-                                     {n.place: n.id for n in nodes})
-
-    def _no_key(self):
-        raise Refused('P9.1', f'no key of epoch {self.custody.epoch}, class 0')
+        at = self.custody.epoch, 0
+        key = self.keys.get(at, {}).get(self.custody.keys[at])
+        need(key, 'P9.1', f'no key of epoch {at[0]}, class 0')
+        self.state_hash = state_hash(key, self.order, self.status, {n.place: n.id for n in nodes})

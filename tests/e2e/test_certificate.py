@@ -17,6 +17,7 @@ import certmake
 import kithcert as kc
 import kithformat as kf
 import kithmake as km
+import kithrecord as kr
 import region as kith
 from kithformat import change_pb as pb
 
@@ -144,16 +145,33 @@ class Table(Files):
         self.assertRegex(done.out, r'P11\.4 +north-west/\w{8}/5 +it was taken out of the file')
 
 
-class Regions(Files):
+class Met(Files):
+    """Real regions that know each other."""
+    names = ()
+
     @classmethod
     def setUpClass(cls):
         f = kith.Federation()
         cls.addClassCleanup(f.close)
-        cls.regions = [f.region(n).start() for n in ('north-west', 'south-west', 'north-east')]
-        cls.north, cls.south, cls.east = cls.regions
+        cls.regions = [f.region(n).start() for n in cls.names]
         for i, a in enumerate(cls.regions):
             for b in cls.regions[i + 1:]:
                 kith.introduce(a, b)
+
+    def prove(self, at, record, name, *more):
+        path = os.path.join(self.dir, name)
+        self.assertIn('CONTINUOUS', at.ctl('custody', 'prove', record, '--out', path, *more))
+        with open(path, 'rb') as f:
+            return f.read()
+
+
+class Regions(Met):
+    names = ('north-west', 'south-west', 'north-east')
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.north, cls.south, cls.east = cls.regions
 
     def move(self, record, a, b, accept=True):
         a.ctl('move', 'offer', record, '--to', b.name, '--reason', 'E3')
@@ -168,12 +186,6 @@ class Regions(Files):
     def custodian(self, at, record):
         return [c for c in at.ctl('custody', record, json=True)['custody']
                 if not c.get('acting')][-1]['name']
-
-    def prove(self, at, record, name, *more):
-        path = os.path.join(self.dir, name)
-        self.assertIn('CONTINUOUS', at.ctl('custody', 'prove', record, '--out', path, *more))
-        with open(path, 'rb') as f:
-            return f.read()
 
     def moved(self):
         """A record that went from north to south to east, and what was proven on the way."""
@@ -264,6 +276,59 @@ class Regions(Files):
         done = self.north.run_ctl('custody', 'prove', record, '--out', out)
         self.assertEqual(done.status, 1)
         self.assertIn('is there already', done.err)
+
+
+class Emergency(Met):
+    names = ('north-west', 'south-west', 'north-east', 'mid')
+
+    def shown(self, record):
+        return [r.ctl('record', 'show', record, json=True)['records'][0] for r in self.regions[:3]]
+
+    def exported(self, at, record):
+        path = os.path.join(self.dir, f'{at.name}.export')
+        at.ctl('record', 'export', record, '--out', path)
+        with open(path, 'rb') as f:
+            return kr.Record(f.read())
+
+    def test_a_record_whose_custodian_was_replaced_is_read_and_proven_whole_everywhere(self):
+        north, south, east, mid = self.regions
+        record = north.ctl('record', 'new', json=True)['made']['record']
+        north.ctl('record', 'append', record, '--note', 'before')
+        for r in (south, east):
+            north.ctl('circle', 'add', record, r.name, '--role', 'reader', '--guardian')
+        north.ctl('circle', 'add', record, 'mid', '--role', 'reader')
+        for r in (south, east, mid):
+            kith.wait_for(lambda r=r: r.run_ctl('record', 'show', record).status == 0, 60,
+                          f'{r.name} holds it')
+        kith.wait_for(lambda: len({r['changes'] for r in self.shown(record)}) == 1, 60, 'all hold')
+        # Alone, the custodian begins an epoch; so does the one whom guardians put in its place.
+        north.stop_link()
+        for at, word in ((north, 'behind'), (east, 'after')):
+            if at is east:
+                gone = '--to', 'north-east', '--reason', 'unreachable', '--anyway'
+                south.ctl('custody', 'resolve', record, *gone)
+                kith.wait_for(lambda: east.run_ctl('custody', 'resolve', record, *gone).status == 0,
+                              60, 'the vote of south')
+            at.ctl('circle', 'remove', record, 'mid')
+            at.ctl('record', 'append', record, '--note', word)
+        north.start_link()
+        kith.wait_for(lambda: len({(r['state_hash'], r['changes']) for r in self.shown(record)})
+                      == 1, 60, 'all read the same')
+        for at in (north, south, east):
+            mine = self.exported(at, record)
+            self.assertEqual(mine.state_hash.hex(), self.shown(record)[0]['state_hash'], at.name)
+            notes = [e.text for c in mine.changes.values() if c.body for e in c.body.entries
+                     if e.text]
+            self.assertEqual(sorted(notes), ['after', 'before', 'behind'], at.name)
+            self.assertEqual([(mine.name(region), how, term) for region, _, _, how, term
+                              in mine.custody.responsible()],
+                             [('north-west', 'made the record', 1),
+                              ('north-east', 'named by guardians', 2)], at.name)
+            self.assertEqual(len({k[:2] for k in mine.custody.past_keys}), 2, at.name)
+            self.assertEqual(mine.custody.epoch, 2, at.name)
+            duties = self.both(self.prove(at, record, f'{at.name}.kith'), at.name).duties
+            self.assertEqual([(d.how, d.term, d.open) for d in duties],
+                             [(kc.MADE, 1, False), (kc.CUSTODIAN, 2, True)], at.name)
 
 
 if __name__ == '__main__':
