@@ -461,8 +461,9 @@ static int take_event(struct step *s)
 	case EVENT_CLIENT_GONE:
 		client_gone(n, s->event->client);
 		return 0;
-	case EVENT_QUOTAS:
+	case EVENT_SETTINGS:
 		quota_set(n, s->event->quota_record, s->event->quota_peer);
+		n->options.audit_keep_ms = s->event->audit_keep_ms;
 		return 0;
 	case EVENT_LISTEN:
 		return listen_elsewhere(s);

@@ -72,7 +72,7 @@ struct host {
 	struct verifying *verifying; /* NULL: nothing is verified now */
 	int wake;                    /* readable: verify_news() */
 	bool relisten;               /* the node has yet to hear of a new conf.listen */
-	bool requota;                /* ... and of new quotas */
+	bool resettle;               /* ... and of other settings that it has */
 	struct crypto *crypto;
 	struct node_keys keys;
 	struct store *store;
@@ -106,6 +106,11 @@ struct host {
 };
 
 /* ---- host.c: keys, store and node ---- */
+
+static inline uint64_t host_audit_keep(const struct host *h) /* ms */
+{
+	return h->conf.audit_keep * UINT64_C(86400000);
+}
 
 /* .conf is set, all else zero. Keys and store are opened; no node yet. 0, or 1 with .why. */
 MUST_USE int host_open(struct host *h, struct why *why);

@@ -28,7 +28,7 @@ static int make(struct host *h, struct why *why)
 		.software = "kith " KITH_VERSION,
 		.listen = h->conf.listen[0] ? h->conf.listen : NULL,
 		.started_ms = h->started_ms,
-		.audit_keep_ms = h->conf.audit_keep * UINT64_C(86400000),
+		.audit_keep_ms = host_audit_keep(h),
 		.quota_record = h->conf.quota_record,
 		.quota_peer = h->conf.quota_peer,
 		.remove_former = !h->conf.keep_former,

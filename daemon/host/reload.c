@@ -18,7 +18,7 @@
 static bool may_change(const char *option)
 {
 	static const char *const those[] = { "log_level", "listen", "quota_record",
-		"quota_peer", "move_warn", "move_alarm" };
+		"quota_peer", "audit_keep", "move_warn", "move_alarm" };
 
 	for (size_t i = 0; i < COUNT(those); i++)
 		if (strcmp(option, those[i]) == 0)
@@ -61,7 +61,7 @@ static void list(const struct host *h, const struct conf *fresh, struct why *ret
 int host_reload(struct host *h, bool dry_run, struct why *why)
 {
 	struct conf fresh = { 0 };
-	bool listen, quota;
+	bool listen;
 	int r = conf_load(h->config, &fresh, why);
 
 	if (r == CONF_E_ABSENT && strcmp(h->config, CONF_PATH) == 0)
@@ -78,12 +78,10 @@ int host_reload(struct host *h, bool dry_run, struct why *why)
 		return r;
 	}
 	listen = strcmp(h->conf.listen, fresh.listen) != 0;
-	quota = h->conf.quota_record != fresh.quota_record ||
-		h->conf.quota_peer != fresh.quota_peer;
 	conf_done(&h->conf);
 	h->conf = fresh;
 	h->relisten |= listen; /* the node hears of it in the next turn */
-	h->requota |= quota;
+	h->resettle = true;
 	journal_set_level((int)h->conf.log_level);
 	return 0;
 }

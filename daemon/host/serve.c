@@ -380,7 +380,7 @@ static int gather(struct host *h, unsigned *ret)
 int serve(struct host *h)
 {
 	struct event tick = { .kind = EVENT_TICK }, listen = { .kind = EVENT_LISTEN },
-		     quotas = { .kind = EVENT_QUOTAS };
+		     settings = { .kind = EVENT_SETTINGS };
 	unsigned all = 0, n;
 	int r;
 
@@ -395,11 +395,12 @@ int serve(struct host *h)
 		listen.text = h->conf.listen[0] ? h->conf.listen : NULL;
 		r = turn_step(h, &listen);
 	}
-	if (r == 0 && h->requota && host_now() >= h->held_until) {
-		h->requota = false;
-		quotas.quota_record = h->conf.quota_record;
-		quotas.quota_peer = h->conf.quota_peer;
-		r = turn_step(h, &quotas);
+	if (r == 0 && h->resettle && host_now() >= h->held_until) {
+		h->resettle = false;
+		settings.quota_record = h->conf.quota_record;
+		settings.quota_peer = h->conf.quota_peer;
+		settings.audit_keep_ms = host_audit_keep(h);
+		r = turn_step(h, &settings);
 	}
 	if (r == 0 && turn_due(h) <= host_now())
 		r = turn_step(h, &tick);

@@ -79,7 +79,7 @@ bool turn_heavy(const struct host *h)
 
 msec turn_due(const struct host *h)
 {
-	const msec due = h->relisten || h->requota ? 0 : node_due(h->node);
+	const msec due = h->relisten || h->resettle ? 0 : node_due(h->node);
 
 	return due < h->held_until ? h->held_until : due;
 }

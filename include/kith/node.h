@@ -50,7 +50,7 @@ enum event_kind {
 	EVENT_FRAME,       /* .link .bytes: one Frame of a peer */
 	EVENT_ASK,         /* .client .user .groups .bytes: one Request of a local client */
 	EVENT_CLIENT_GONE, /* .client */
-	EVENT_QUOTAS,      /* .quota_record, .quota_peer: as in the options */
+	EVENT_SETTINGS,    /* .quota_record, .quota_peer, .audit_keep_ms: as in the options */
 	EVENT_LISTEN,      /* .text: kith-link is to bind this from now on; NULL: nothing */
 };
 
@@ -64,7 +64,7 @@ struct event {
 	struct pubkey curve_key;
 	struct span bytes;
 	const char *text;
-	uint64_t quota_record, quota_peer;
+	uint64_t quota_record, quota_peer, audit_keep_ms;
 	const char *user; /* who asks: "uid 1000 (jo)" */
 	unsigned groups;  /* of who asks: bits of enum groups; 0 may nothing */
 	const struct host_figures *figures; /* may be NULL: what only the host knows */

@@ -255,6 +255,8 @@ class Reloaded(Base):
         new_record(north)
         north.kithd.wait_line('makes ')
         self.assertIn('nothing has changed', north.ctl('reload'))
+        self.configure(north, 'log_level = debug\naudit_keep = "30 days"\nquota_peer = 1GiB')
+        self.assertIn('quota_peer, audit_keep', north.ctl('reload'))
 
         north.port = port()
         north.endpoint = f'tcp://127.0.0.1:{north.port}'

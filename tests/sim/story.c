@@ -335,7 +335,7 @@ static void do_prove(struct story *s)
 static void do_quota(struct story *s)
 {
 	struct region *r = region_at(s, 1);
-	struct event e = { .kind = EVENT_QUOTAS };
+	struct event e = { .kind = EVENT_SETTINGS };
 	const struct event *one = &e;
 
 	r->quota_record = e.quota_record = (uint64_t)number_at(s, 2) << 10;

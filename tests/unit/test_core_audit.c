@@ -17,11 +17,19 @@ enum { NORTH };
 
 #define HOUR_S 3600
 
+static void keep_for(struct fix *x, uint64_t hours)
+{
+	fix_step(x, NORTH,
+		&(struct event){
+			.kind = EVENT_SETTINGS, .audit_keep_ms = hours * HOUR_S * 1000 });
+	assert_int_equal(x->v[NORTH].result, 0);
+}
+
 static struct fix *noting(void)
 {
 	struct fix *x = fix_new(1);
 
-	x->v[NORTH].node->options.audit_keep_ms = (uint64_t)24 * HOUR_S * 1000;
+	keep_for(x, 24);
 	return x;
 }
 
@@ -154,7 +162,7 @@ static void rows_outlive_the_daemon_and_numbers_go_on(void **state)
 	(void)state;
 	(void)fix_record(x, NORTH);
 	fix_restart(x, NORTH);
-	x->v[NORTH].node->options.audit_keep_ms = (uint64_t)24 * HOUR_S * 1000;
+	keep_for(x, 24);
 	(void)fix_record(x, NORTH);
 	assert_int_equal(audit(x, (struct ctl_request){ 0 }), 2);
 	assert_int_equal(
@@ -169,13 +177,13 @@ static void what_is_too_old_is_not_shown_and_goes_as_new_rows_come(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 10; i++)
 		(void)fix_record(x, NORTH);
-	x->v[NORTH].node->options.audit_keep_ms = (uint64_t)HOUR_S * 1000;
+	keep_for(x, 1);
 	fix_wait(x, 2 * HOUR_S);
 	assert_int_equal(audit(x, (struct ctl_request){ 0 }), 0);
 	/* that one and two more have taken four old rows each with them */
 	assert_int_equal(audit(x, (struct ctl_request){ 0 }), 1);
 	assert_int_equal(audit(x, (struct ctl_request){ 0 }), 2);
-	x->v[NORTH].node->options.audit_keep_ms *= 24;
+	keep_for(x, 24);
 	assert_int_equal(audit(x, (struct ctl_request){ 0 }), 3);
 	assert_int_equal(audit(x, (struct ctl_request){ .after = 10 }), 4);
 	fix_free(x);

@@ -13,7 +13,7 @@ static void quotas(struct fix *x, unsigned at, uint64_t record, uint64_t peer)
 {
 	fix_step(x, at,
 		&(struct event){
-			.kind = EVENT_QUOTAS, .quota_record = record, .quota_peer = peer });
+			.kind = EVENT_SETTINGS, .quota_record = record, .quota_peer = peer });
 	assert_int_equal(x->v[at].result, 0);
 	fix_run(x);
 }
