@@ -75,6 +75,9 @@ static int engine_init(struct crypto *c)
 	r = cipher_init("ChaCha20-Poly1305", &c->chacha_type, &c->chacha);
 	if (r < 0)
 		return err_up(r);
+	c->box = EVP_CIPHER_CTX_new();
+	if (!c->box || !EVP_CipherInit_ex2(c->box, c->gcm_type, NULL, NULL, 1, NULL))
+		return err_ssl();
 	c->signature = EVP_MD_CTX_new();
 	if (!c->signature)
 		return err_ssl();
@@ -108,6 +111,7 @@ struct crypto *crypto_free(struct crypto *c)
 	keys_done(c);
 	EVP_MD_CTX_free(c->signature);
 	EVP_CIPHER_CTX_free(c->chacha);
+	EVP_CIPHER_CTX_free(c->box);
 	EVP_CIPHER_CTX_free(c->gcm);
 	EVP_CIPHER_free(c->chacha_type);
 	EVP_CIPHER_free(c->gcm_type);

@@ -46,6 +46,9 @@ struct crypto {
 	struct digest sha256, sha512;
 	EVP_CIPHER *gcm_type, *chacha_type;
 	EVP_CIPHER_CTX *gcm, *chacha;
+	EVP_CIPHER_CTX *box;   /* of boxes: rows, one after another, have one key */
+	struct secret box_key; /* that .box was given last */
+	bool boxed;            /* .box_key is one */
 	EVP_MD_CTX *signature; /* empty between calls */
 	struct kept_key peers[KEPT_PEERS], own[KEPT_OWN];
 	uint64_t clock;

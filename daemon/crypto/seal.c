@@ -83,19 +83,33 @@ int aead_open(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *nonce, str
 	return ssl_verdict();
 }
 
+/* The key, or NULL when .box has it: its expansion costs as much as a short box. */
+static const uint8_t *box_key(struct crypto *c, const struct secret *key)
+{
+	if (c->boxed && crypto_same(c->box_key.b, key->b, KEY_LEN))
+		return NULL;
+	memcpy(c->box_key.b, key->b, KEY_LEN);
+	c->boxed = true;
+	return key->b;
+}
+
 int crypto_box(struct crypto *c, const struct secret *key, const uint8_t nonce[12],
 	struct span aad, struct span plain, uint8_t *ret)
 {
-	int r = aead_seal(c->gcm, key->b, nonce, aad, plain, ret);
+	int r = aead_seal(c->box, box_key(c, key), nonce, aad, plain, ret);
 
+	if (r != 0) /* it may not have been given */
+		c->boxed = false;
 	return r < 0 ? err_up(r) : 0;
 }
 
 int crypto_unbox(struct crypto *c, const struct secret *key, const uint8_t nonce[12],
 	struct span aad, struct span boxed, uint8_t *ret)
 {
-	int r = aead_open(c->gcm, key->b, nonce, aad, boxed, ret);
+	int r = aead_open(c->box, box_key(c, key), nonce, aad, boxed, ret);
 
+	if (r != 0) /* it may not have been given */
+		c->boxed = false;
 	return r < 0 ? err_up(r) : r;
 }
 

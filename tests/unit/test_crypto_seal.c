@@ -388,6 +388,35 @@ static void boxes_and_seals_between_each_other_do_not_mix(void **state)
 	}
 }
 
+/* The key of the box before is kept expanded: only for who has the same. */
+static void boxes_of_several_keys_do_not_mix(void **state)
+{
+	struct secret second;
+	struct box_case b;
+	uint8_t into[76], back[60];
+
+	box_case_init(&b);
+	second = b.key;
+	second.b[KEY_LEN - 1] ^= 1;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(crypto_box(*state, &b.key, b.nonce, SPAN_OF(b.aad),
+					 SPAN_OF(b.text), into),
+			0);
+		assert_memory_equal(into, b.boxed, sizeof(into));
+		/* What is too short to be looked at brings a key that is not used. */
+		assert_int_equal(crypto_unbox(*state, &second, b.nonce, SPAN_OF(b.aad),
+					 (struct span){ b.boxed, 3 }, back),
+			CRYPTO_E_BAD);
+		assert_int_equal(crypto_unbox(*state, i == 1 ? &b.key : &second, b.nonce,
+					 SPAN_OF(b.aad), SPAN_OF(b.boxed), back),
+			i == 1 ? 0 : CRYPTO_E_BAD);
+		assert_int_equal(crypto_unbox(*state, &b.key, b.nonce, SPAN_OF(b.aad),
+					 SPAN_OF(b.boxed), back),
+			0);
+		assert_memory_equal(back, b.text, sizeof(back));
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -409,6 +438,7 @@ int main(void)
 		IN_ENGINE(a_box_with_any_bit_of_anything_flipped_does_not_open),
 		IN_ENGINE(a_box_cut_or_grown_or_without_its_data_does_not_open),
 		FRESH(boxes_and_seals_between_each_other_do_not_mix),
+		FRESH(boxes_of_several_keys_do_not_mix),
 	};
 
 	return cmocka_run_group_tests_name("crypto seal", tests, NULL, NULL);
