@@ -10,6 +10,7 @@
 #include "proto/wire_private.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct scan scan_of(struct span in)
 {
@@ -93,7 +94,6 @@ static size_t character(const uint8_t *at, size_t left)
 						    surrogates, nothing over U+10FFFF */
 		size_t len;
 	} forms[] = {
-		{ 0x80, 0x00, 0, 0, 1 },
 		{ 0xff, 0xe0, 0xa0, 0xbf, 3 },
 		{ 0xff, 0xed, 0x80, 0x9f, 3 },
 		{ 0xf0, 0xe0, 0x80, 0xbf, 3 },
@@ -102,6 +102,8 @@ static size_t character(const uint8_t *at, size_t left)
 		{ 0xfc, 0xf0, 0x80, 0xbf, 4 },
 		{ 0xe0, 0xc0, 0x80, 0xbf, 2 },
 	};
+	if (at[0] > 0 && at[0] < 0x80)
+		return 1;
 	if (at[0] == 0 || at[0] == 0xc0 || at[0] == 0xc1)
 		return 0;
 	for (size_t f = 0; f < COUNT(forms); f++) {
@@ -109,7 +111,7 @@ static size_t character(const uint8_t *at, size_t left)
 			continue;
 		if (forms[f].len > left)
 			return 0;
-		if (forms[f].len > 1 && (at[1] < forms[f].least || at[1] > forms[f].most))
+		if (at[1] < forms[f].least || at[1] > forms[f].most)
 			return 0;
 		for (size_t i = 2; i < forms[f].len; i++) {
 			if ((at[i] & 0xc0) != 0x80)
@@ -120,9 +122,23 @@ static size_t character(const uint8_t *at, size_t left)
 	return 0;
 }
 
+/* Whether the next eight bytes are ASCII without a NUL, as most text is. */
+static bool eight_plain(const uint8_t *at)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	uint64_t v;
+
+	memcpy(&v, at, sizeof(v));
+	return !((v | (v - ones)) & high);
+}
+
 bool wire_text_ok(struct span s)
 {
 	for (size_t i = 0; i < s.len;) {
+		if (s.len - i >= 8 && eight_plain(s.at + i)) {
+			i += 8;
+			continue;
+		}
 		size_t n = character(s.at + i, s.len - i);
 		if (n == 0)
 			return false;

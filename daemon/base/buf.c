@@ -32,13 +32,17 @@ void put_span(struct writer *w, struct span s)
 	put_bytes(w, s.at, s.len);
 }
 
+/* To the order of the wire, and from it. */
+static uint64_t swapped(uint64_t v)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(v) : v;
+}
+
 static void put_big(struct writer *w, uint64_t v, size_t len)
 {
-	uint8_t b[8];
+	const uint64_t big = swapped(v << 8 * (sizeof(v) - len));
 
-	for (size_t i = 0; i < len; i++)
-		b[i] = (uint8_t)(v >> 8 * (len - 1 - i));
-	put_bytes(w, b, len);
+	put_bytes(w, &big, len);
 }
 
 void put_u8(struct writer *w, uint8_t v)
@@ -88,11 +92,11 @@ struct span get_span(struct reader *r, size_t len)
 static uint64_t get_big(struct reader *r, size_t len)
 {
 	struct span s = get_span(r, len);
-	uint64_t v = 0;
+	uint64_t big = 0;
 
-	for (size_t i = 0; i < s.len; i++)
-		v = v << 8 | s.at[i];
-	return v;
+	if (s.len)
+		memcpy((uint8_t *)&big + sizeof(big) - len, s.at, len);
+	return swapped(big);
 }
 
 uint8_t get_u8(struct reader *r)

@@ -218,6 +218,10 @@ bool text_hex_range(struct span text, struct id *low, struct id *high)
 {
 	char padded[ID_TEXT_LEN];
 
+	if (text.len == 2 * ID_LEN && hex_parse((const char *)text.at, text.len, low, ID_LEN)) {
+		*high = *low;
+		return true;
+	}
 	if (text.len < 6 || text.len > 2 * ID_LEN)
 		return false;
 	memset(padded, '0', 2 * ID_LEN);
@@ -233,9 +237,15 @@ bool text_hex_range(struct span text, struct id *low, struct id *high)
 static int find_by_hex(
 	struct ask *a, const struct id *low, const struct id *high, struct id *ret)
 {
+	struct record_row row;
 	struct scan scan;
 	int r;
 
+	if (id_equal(low, high)) { /* all of its digits */
+		*ret = *low;
+		r = record_get(a->s->view, low, &row);
+		return r < 0 ? err_up(r) : r ? PROBLEM_RECORD_UNKNOWN : 0;
+	}
 	scan_init(&scan, TABLE_RECORD, (struct span){ 0 });
 	scan_from(&scan, SPAN_OF(*low));
 	r = scan_next(&scan, a->s->view);
