@@ -3,9 +3,10 @@
 /*
  * Audit
  *
- * A row for each request about a record or for an administrator, done or refused: who asked
- * what, in which role and why. It is written in the turn of what it tells of. Only people of
- * this machine are in it; what others see of a reading is the access entry in the record.
+ * A note of each request about a record or for an administrator, done or refused: who asked
+ * what, in which role and why. It is written in the turn of what it tells of, with the others
+ * of that turn in one row. Only people of this machine are in it; what others see of a reading
+ * is the access entry in the record.
  */
 
 #include <errno.h>
@@ -15,17 +16,21 @@
 
 #define ROW_FORM    1
 #define ABOUT_MAX   100  /* bytes of what else was named */
-#define ROW_MAX     4096 /* three words of 1,000 bytes, a user and the rest */
+#define NOTE_MAX    3500 /* three words of 1,000 bytes, a user and the rest */
 #define FORGET_MAX  4    /* old rows that go when a new one comes */
 #define PAGE_ROWS   1000 /* in one reply */
 #define PAGE_LOOKED 20000
 
-struct audit_row {
-	uint64_t at_ms;
-	uint32_t verb, problem;
-	uint8_t groups;
-	struct id record; /* zero: none, or none that is known */
-	struct span user, worker, role, purpose, about;
+_Static_assert(1 + NOTE_MAX <= NOTED_MAX, "a row has room for any note");
+
+/* What is not said in a note is as in the one before it in its row. */
+enum {
+	SAYS_TIME = 1,
+	SAYS_WHAT = 2,
+	SAYS_RECORD = 4,
+	SAYS_USER = 8,
+	SAYS_WORDS = 16,
+	SAYS_ABOUT = 32,
 };
 
 /* What may be seen by anybody is not about a record, and is not noted; a dry run does nothing.
@@ -58,40 +63,93 @@ static struct span get_text(struct reader *r)
 	return get_span(r, get_u16(r));
 }
 
-static size_t row_write(const struct audit_row *row, uint8_t into[ROW_MAX])
+static bool is(struct span a, struct span b)
 {
-	struct writer w = writer_of(into, ROW_MAX);
-
-	put_u8(&w, ROW_FORM);
-	put_u64(&w, row->at_ms);
-	put_u32(&w, row->verb);
-	put_u32(&w, row->problem);
-	put_u8(&w, row->groups);
-	put_bytes(&w, row->record.b, ID_LEN);
-	put_text(&w, row->user);
-	put_text(&w, row->worker);
-	put_text(&w, row->role);
-	put_text(&w, row->purpose);
-	put_text(&w, row->about);
-	return w.over ? 0 : w.len;
+	return a.len == b.len && (!a.len || memcmp(a.at, b.at, a.len) == 0);
 }
 
-static bool row_read(struct span value, struct audit_row *ret)
+static unsigned difference(const struct audit_note *a, const struct audit_note *b)
+{
+	unsigned says = 0;
+
+	if (a->at_ms != b->at_ms)
+		says |= SAYS_TIME;
+	if (a->verb != b->verb || a->problem != b->problem || a->groups != b->groups)
+		says |= SAYS_WHAT;
+	if (!id_equal(&a->record, &b->record))
+		says |= SAYS_RECORD;
+	if (!is(a->user, b->user))
+		says |= SAYS_USER;
+	if (!is(a->worker, b->worker) || !is(a->role, b->role) || !is(a->purpose, b->purpose))
+		says |= SAYS_WORDS;
+	if (!is(a->about, b->about))
+		says |= SAYS_ABOUT;
+	return says;
+}
+
+static void note_write(
+	struct writer *w, const struct audit_note *before, const struct audit_note *note)
+{
+	const unsigned says = difference(before, note);
+
+	put_u8(w, (uint8_t)says);
+	if (says & SAYS_TIME)
+		put_u64(w, note->at_ms);
+	if (says & SAYS_WHAT) {
+		put_u32(w, note->verb);
+		put_u32(w, note->problem);
+		put_u8(w, note->groups);
+	}
+	if (says & SAYS_RECORD)
+		put_bytes(w, note->record.b, ID_LEN);
+	if (says & SAYS_USER)
+		put_text(w, note->user);
+	if (says & SAYS_WORDS) {
+		put_text(w, note->worker);
+		put_text(w, note->role);
+		put_text(w, note->purpose);
+	}
+	if (says & SAYS_ABOUT)
+		put_text(w, note->about);
+}
+
+/* The next note of a row; .note is the one before it, or zero. False: there is none, or (.r is
+ * bad) none that can be read. */
+static bool next_note(struct reader *r, struct audit_note *note)
+{
+	unsigned says;
+
+	if (r->bad || !r->left)
+		return false;
+	says = get_u8(r);
+	if (says & SAYS_TIME)
+		note->at_ms = get_u64(r);
+	if (says & SAYS_WHAT) {
+		note->verb = get_u32(r);
+		note->problem = get_u32(r);
+		note->groups = get_u8(r);
+	}
+	if (says & SAYS_RECORD)
+		get_into(r, note->record.b, ID_LEN);
+	if (says & SAYS_USER)
+		note->user = get_text(r);
+	if (says & SAYS_WORDS) {
+		note->worker = get_text(r);
+		note->role = get_text(r);
+		note->purpose = get_text(r);
+	}
+	if (says & SAYS_ABOUT)
+		note->about = get_text(r);
+	return !r->bad;
+}
+
+/* A row: its form, then notes. */
+static struct reader row_read(struct span value)
 {
 	struct reader r = reader_of(value);
-	bool known = get_u8(&r) == ROW_FORM;
 
-	ret->at_ms = get_u64(&r);
-	ret->verb = get_u32(&r);
-	ret->problem = get_u32(&r);
-	ret->groups = get_u8(&r);
-	get_into(&r, ret->record.b, ID_LEN);
-	ret->user = get_text(&r);
-	ret->worker = get_text(&r);
-	ret->role = get_text(&r);
-	ret->purpose = get_text(&r);
-	ret->about = get_text(&r);
-	return known && !r.bad && r.left == 0;
+	r.bad |= get_u8(&r) != ROW_FORM;
+	return r;
 }
 
 static void key_write(uint64_t n, uint8_t into[8])
@@ -101,11 +159,27 @@ static void key_write(uint64_t n, uint8_t into[8])
 	put_u64(&w, n);
 }
 
-static uint64_t key_read(const struct scan *s)
+static uint64_t key_read(struct span key)
 {
-	struct reader r = reader_of((struct span){ s->key, s->key_len });
+	struct reader r = reader_of(key);
 
 	return get_u64(&r);
+}
+
+int audit_last(const struct view *v, uint64_t *ret)
+{
+	struct span key, value;
+	int r = row_last(v, TABLE_AUDIT, (struct span){ 0 }, &key, &value);
+	struct audit_note note = { 0 };
+	struct reader rd;
+
+	*ret = 0;
+	if (r)
+		return r == ROW_NONE ? 0 : r;
+	*ret = key_read(key) - 1;
+	for (rd = row_read(value); next_note(&rd, &note);)
+		++*ret;
+	return rd.bad ? err_new(-EUCLEAN) : 0;
 }
 
 /* ---- Noting ---- */
@@ -114,22 +188,43 @@ static uint64_t key_read(const struct scan *s)
 static int forget_old(struct step *s)
 {
 	const uint64_t keep = s->node->options.audit_keep_ms, now = s->event->wall_ms;
-	struct audit_row row;
 	struct scan scan;
 	int r = 0;
 
 	if (now < keep)
 		return 0;
 	for (unsigned i = 0; i < FORGET_MAX && r == 0; i++) {
+		struct audit_note note = { 0 };
+		struct reader rd;
+
 		scan_init(&scan, TABLE_AUDIT, (struct span){ 0 });
 		r = scan_next(&scan, s->view);
-		if (r == 0 && row_read(scan.value, &row) && row.at_ms >= now - keep)
+		if (r)
+			break;
+		for (rd = row_read(scan.value); next_note(&rd, &note);)
+			;
+		if (!rd.bad && note.at_ms >= now - keep) /* its last */
 			return 0;
-		if (r == 0)
-			r = row_del(
-				s->view, TABLE_AUDIT, (struct span){ scan.key, scan.key_len });
+		r = row_del(s->view, TABLE_AUDIT, (struct span){ scan.key, scan.key_len });
 	}
 	return r < 0 ? err_up(r) : 0;
+}
+
+int audit_write(struct step *s)
+{
+	struct noted *t = &s->node->noted;
+	uint8_t key[8];
+	int r;
+
+	if (!t->n)
+		return 0;
+	key_write(s->node->audit_next - t->n, key);
+	r = forget_old(s);
+	if (r == 0)
+		r = row_append(
+			s->view, TABLE_AUDIT, SPAN_OF(key), (struct span){ t->row, t->len });
+	*t = (struct noted){ 0 };
+	return r ? err_odd(r) : 0;
 }
 
 /* The record of a reply that has made one. */
@@ -165,15 +260,15 @@ int audit_note(struct ask *a, int problem)
 	struct step *s = a->s;
 	struct node *n = s->node;
 	const char *user = s->event->user ? s->event->user : "unknown";
-	uint8_t key[8], *value;
-	struct audit_row row;
-	size_t len;
-	int r;
+	struct noted *t = &n->noted;
+	struct reader written;
+	struct audit_note note;
+	struct writer w;
 
 	/* When nothing fits any more, reading goes on and is not noted. */
 	if (!n->options.audit_keep_ms || !is_noted(a) || n->disk_out)
 		return 0;
-	row = (struct audit_row){ .at_ms = s->event->wall_ms,
+	note = (struct audit_note){ .at_ms = s->event->wall_ms,
 		.verb = a->q.verb,
 		.problem = (uint32_t)problem,
 		.groups = (uint8_t)s->event->groups,
@@ -183,26 +278,28 @@ int audit_note(struct ask *a, int problem)
 		.role = a->q.role,
 		.purpose = a->q.purpose,
 		.about = about_of(a) };
-	value = arena_alloc(s->arena, ROW_MAX);
-	if (!value)
-		return err_new(-ENOMEM);
-	len = row_write(&row, value);
-	key_write(n->audit_next, key);
-	r = forget_old(s);
-	if (r == 0)
-		r = row_append(s->view, TABLE_AUDIT, SPAN_OF(key), (struct span){ value, len });
-	if (r)
-		return err_odd(r);
+	w = writer_of(t->row + t->len, sizeof(t->row) - t->len);
+	note_write(&w, &t->last, &note);
+	if (!t->n || w.over) {
+		int r = audit_write(s);
+
+		if (r)
+			return err_up(r);
+		t->row[t->len++] = ROW_FORM;
+		w = writer_of(t->row + t->len, sizeof(t->row) - t->len);
+		note_write(&w, &t->last, &note);
+	}
+	/* As it stands there: its texts are where they stay. */
+	written = reader_of(writer_span(&w));
+	if (!next_note(&written, &t->last))
+		return err_new(-EINVAL);
+	t->len += w.len;
+	t->n++;
 	n->audit_next++;
 	return 0;
 }
 
 /* ---- Showing ---- */
-
-static bool is(struct span a, struct span b)
-{
-	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
-}
 
 /* .user is "uid 1000 (jo)"; 1000, jo and all of it mean him. */
 static bool is_user(struct span user, struct span wanted)
@@ -235,17 +332,17 @@ static const char *groups_text(unsigned groups)
 					 : "none";
 }
 
-static bool wanted(const struct ask *a, const struct id *record, const struct audit_row *row)
+static bool wanted(const struct ask *a, const struct id *record, const struct audit_note *note)
 {
 	const uint64_t keep = a->s->node->options.audit_keep_ms;
 	const uint64_t now = a->s->event->wall_ms;
 
-	return row->at_ms >= a->q.since_ms && (now < keep || row->at_ms >= now - keep) &&
-	       (!a->q.record.len || id_equal(record, &row->record)) &&
-	       (!a->q.user.len || is_user(row->user, a->q.user));
+	return note->at_ms >= a->q.since_ms && (now < keep || note->at_ms >= now - keep) &&
+	       (!a->q.record.len || id_equal(record, &note->record)) &&
+	       (!a->q.user.len || is_user(note->user, a->q.user));
 }
 
-static int show(struct ask *a, uint64_t number, const struct audit_row *row, size_t *room)
+static int show(struct ask *a, uint64_t number, const struct audit_note *note, size_t *room)
 {
 	struct arena *ar = a->s->arena;
 	struct ctl_audit *v =
@@ -255,17 +352,32 @@ static int show(struct ask *a, uint64_t number, const struct audit_row *row, siz
 		return err_new(-ENOMEM);
 	a->reply.audit = v;
 	v[a->reply.n_audit++] = (struct ctl_audit){ .number = number,
-		.at_ms = row->at_ms,
-		.user = text_of_span(ar, row->user),
-		.groups = groups_text(row->groups),
-		.verb = verb_words(row->verb),
-		.record = id_is_zero(&row->record) ? NULL : text_of_id(ar, &row->record),
-		.about = text_of_span(ar, row->about),
-		.worker = text_of_span(ar, row->worker),
-		.role = text_of_span(ar, row->role),
-		.purpose = text_of_span(ar, row->purpose),
-		.problem = row->problem ? problem_name((enum problem)row->problem) : NULL };
+		.at_ms = note->at_ms,
+		.user = text_of_span(ar, note->user),
+		.groups = groups_text(note->groups),
+		.verb = verb_words(note->verb),
+		.record = id_is_zero(&note->record) ? NULL : text_of_id(ar, &note->record),
+		.about = text_of_span(ar, note->about),
+		.worker = text_of_span(ar, note->worker),
+		.role = text_of_span(ar, note->role),
+		.purpose = text_of_span(ar, note->purpose),
+		.problem = note->problem ? problem_name((enum problem)note->problem) : NULL };
 	return 0;
+}
+
+/* Where to begin: the row in which the note behind .after stands, or the one behind it. */
+static int begin(struct ask *a, struct scan *ret)
+{
+	struct span found, value;
+	uint8_t key[8];
+	int r;
+
+	key_write(a->q.after + 1, key);
+	scan_init(ret, TABLE_AUDIT, (struct span){ 0 });
+	r = row_back(a->s->view, TABLE_AUDIT, (struct span){ 0 }, SPAN_OF(key), &found, &value);
+	if (r == 0)
+		scan_from(ret, found);
+	return r < 0 ? err_up(r) : 0;
 }
 
 int ask_audit(struct ask *a)
@@ -273,27 +385,37 @@ int ask_audit(struct ask *a)
 	const uint64_t most = a->q.limit && a->q.limit < PAGE_ROWS ? a->q.limit : PAGE_ROWS;
 	struct id record = { 0 };
 	uint64_t at = a->q.after;
+	unsigned looked = 0;
 	size_t room = 0;
 	struct scan scan;
-	uint8_t key[8];
 	int r = a->q.record.len ? ask_record(a, &record) : 0;
 
+	if (!r)
+		r = audit_write(a->s); /* of this turn, too */
+	if (!r)
+		r = begin(a, &scan);
 	if (r)
 		return r;
-	key_write(a->q.after + 1, key);
-	scan_init(&scan, TABLE_AUDIT, (struct span){ 0 });
-	scan_from(&scan, SPAN_OF(key));
-	for (unsigned i = 0; i < PAGE_LOOKED && a->reply.n_audit < most && r == 0; i++) {
-		struct audit_row row;
+	while (looked < PAGE_LOOKED && a->reply.n_audit < most && r == 0) {
+		struct audit_note note = { 0 };
+		struct reader rd;
+		uint64_t n;
 
 		r = scan_next(&scan, a->s->view);
 		if (r)
 			break;
-		if (!row_read(scan.value, &row))
+		n = key_read((struct span){ scan.key, scan.key_len });
+		for (rd = row_read(scan.value);
+			a->reply.n_audit < most && r == 0 && next_note(&rd, &note); n++) {
+			if (n <= a->q.after)
+				continue;
+			looked++;
+			at = n;
+			if (wanted(a, &record, &note))
+				r = show(a, at, &note, &room);
+		}
+		if (rd.bad)
 			return err_new(-EUCLEAN);
-		at = key_read(&scan);
-		if (wanted(a, &record, &row))
-			r = show(a, at, &row, &room);
 	}
 	if (r == 0) /* not at the end */
 		a->reply.through = at;

@@ -207,6 +207,23 @@ struct turn_changes {
 	size_t n_heads, room_heads;
 };
 
+/* What was asked in this turn, as the row that it will be (audit.c): with its seal it fills a
+ * page of the store. */
+#define NOTED_MAX 4048
+struct audit_note {
+	uint64_t at_ms;
+	uint32_t verb, problem;
+	uint8_t groups;
+	struct id record; /* zero: none, or none that is known */
+	struct span user, worker, role, purpose, about;
+};
+struct noted {
+	uint8_t row[NOTED_MAX];
+	size_t len;
+	uint64_t n;
+	struct audit_note last; /* its texts stand in .row */
+};
+
 struct node {
 	struct crypto *crypto;
 	const struct node_keys *keys;
@@ -220,6 +237,7 @@ struct node {
 	uint64_t log_next;
 	uint64_t audit_next;
 	struct turn_changes turn;
+	struct noted noted;
 	struct summits summits; /* of batches that were verified */
 	uint64_t clock;         /* hybrid logical clock, the last one given */
 	struct id boot_nonce;
@@ -316,6 +334,11 @@ uint32_t node_wire_max(const struct node *n); /* the newest wire version spoken 
 /* A region's name as its card has it, or the first digits of its id. */
 MUST_USE int node_region_name(
 	struct step *s, const struct id *region, char into[NAME_TEXT_MAX]);
+
+/* audit.c: the number of the last note; and the notes of this turn, which are written before
+ * anybody looks for them, and when it ends. */
+MUST_USE int audit_last(const struct view *v, uint64_t *ret);
+MUST_USE int audit_write(struct step *s);
 
 /* region.c: cards and incarnation keys -------------------------------------------------------
  */

@@ -328,6 +328,8 @@ static int end_turn(struct step *s)
 		r = handover_limits(s);
 	if (!r)
 		r = turn_write(s);
+	if (!r)
+		r = audit_write(s);
 	for (size_t i = 0; i < n->n_peers && !r; i++) {
 		struct peer *p = n->peers[i];
 

@@ -32,6 +32,18 @@ int row_get(const struct view *v, enum table t, struct span key, struct span *re
 	return from_view(v->get(v->ctx, t, key, ret));
 }
 
+int row_back(const struct view *v, enum table t, struct span prefix, struct span upto,
+	struct span *ret_key, struct span *ret)
+{
+	return from_view(v->back(v->ctx, t, prefix, upto, ret_key, ret));
+}
+
+int row_last(const struct view *v, enum table t, struct span prefix, struct span *ret_key,
+	struct span *ret)
+{
+	return from_view(v->last(v->ctx, t, prefix, ret_key, ret));
+}
+
 int row_put(const struct view *v, enum table t, struct span key, struct span value)
 {
 	return from_view(v->put(v->ctx, t, key, value));
@@ -225,8 +237,8 @@ int log_get(const struct view *v, struct log_at *at, uint64_t n, struct wire_cha
 		int r;
 
 		put_u64(&w, n);
-		r = from_view(v->back(v->ctx, TABLE_LOG, (struct span){ 0 }, writer_span(&w),
-			&key, &at->rest));
+		r = row_back(
+			v, TABLE_LOG, (struct span){ 0 }, writer_span(&w), &key, &at->rest);
 		if (r)
 			return r;
 
@@ -250,7 +262,7 @@ int log_last(const struct view *v, uint64_t *ret)
 {
 	struct log_at at = { 0 };
 	struct span key, packed = { 0 };
-	int r = from_view(v->last(v->ctx, TABLE_LOG, (struct span){ 0 }, &key, &at.rest));
+	int r = row_last(v, TABLE_LOG, (struct span){ 0 }, &key, &at.rest);
 	struct reader rd;
 
 	*ret = 0;
@@ -265,20 +277,6 @@ int log_last(const struct view *v, uint64_t *ret)
 			return damaged();
 	*ret = at.next - 1;
 	return 0;
-}
-
-int audit_last(const struct view *v, uint64_t *ret)
-{
-	struct span key, value;
-	int r = from_view(v->last(v->ctx, TABLE_AUDIT, (struct span){ 0 }, &key, &value));
-	struct reader rd;
-
-	*ret = 0;
-	if (r)
-		return r == ROW_NONE ? 0 : r;
-	rd = reader_of(key);
-	*ret = get_u64(&rd);
-	return rd.bad ? damaged() : 0;
 }
 
 static void put_place(struct writer *w, const struct place *at)
@@ -311,99 +309,6 @@ bool index_key_read(struct span key, struct id *ret_record, struct place *ret)
 	get_into(&r, ret_record->b, ID_LEN);
 	get_place(&r, ret);
 	return !r.bad && r.left == 0;
-}
-
-bool index_row_read(struct span value, uint64_t *ret_n, uint32_t *ret_count)
-{
-	struct reader r = reader_of(value);
-
-	*ret_n = get_u64(&r);
-	*ret_count = get_u32(&r);
-	return !r.bad && !r.left && *ret_count;
-}
-
-/* The row that a place belongs to, if it has come so far. */
-static int index_find(const struct view *v, struct span key, struct place *ret_first,
-	uint64_t *ret_n, uint32_t *ret_count)
-{
-	struct span found, value;
-	struct id record;
-	int r = from_view(v->back(v->ctx, TABLE_INDEX, (struct span){ key.at, CHAIN_PREFIX },
-		key, &found, &value));
-
-	if (r)
-		return r;
-	return index_key_read(found, &record, ret_first) &&
-			       index_row_read(value, ret_n, ret_count)
-		       ? 0
-		       : damaged();
-}
-
-int index_put(const struct view *v, const struct id *record, const struct place *at, uint64_t n,
-	uint32_t count)
-{
-	uint8_t key[VIEW_KEY_MAX], value[12];
-	struct span k = { key, index_key(record, at, key) };
-	struct writer w = writer_of(value, sizeof(value));
-	struct place first;
-	uint64_t n_first;
-	uint32_t held;
-	int r = index_find(v, k, &first, &n_first, &held);
-
-	if (r < 0)
-		return r;
-	/* Right behind what is there, here and in the log: that row goes on. */
-	if (r == 0 && first.seq + held == at->seq && n_first + held == n &&
-		held < UINT32_MAX - count) {
-		k.len = index_key(record, &first, key);
-		n = n_first;
-		count += held;
-	}
-	put_u64(&w, n);
-	put_u32(&w, count);
-	return row_put(v, TABLE_INDEX, k, writer_span(&w));
-}
-
-int index_get(
-	const struct view *v, const struct id *record, const struct place *at, uint64_t *ret)
-{
-	uint8_t key[VIEW_KEY_MAX];
-	struct place first;
-	uint32_t count;
-	int r = index_find(
-		v, (struct span){ key, index_key(record, at, key) }, &first, ret, &count);
-
-	if (r)
-		return r;
-	*ret += at->seq - first.seq;
-	return at->seq - first.seq < count ? 0 : ROW_NONE;
-}
-
-void index_scan_init(struct index_scan *s, const struct id *record)
-{
-	*s = (struct index_scan){ 0 };
-	scan_init(&s->rows, TABLE_INDEX, SPAN_OF(*record));
-}
-
-int index_scan_next(struct index_scan *s, const struct view *v)
-{
-	struct id record;
-	int r;
-
-	if (s->left) {
-		s->left--;
-		s->at.seq++;
-		s->n++;
-		return 0;
-	}
-	r = scan_next(&s->rows, v);
-	if (r)
-		return r;
-	if (!index_key_read((struct span){ s->rows.key, s->rows.key_len }, &record, &s->at) ||
-		!index_row_read(s->rows.value, &s->n, &s->left))
-		return damaged();
-	s->left--;
-	return 0;
 }
 
 static struct span chain_key(const struct id *record, const struct id *author,

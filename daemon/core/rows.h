@@ -21,6 +21,11 @@ enum { ROW_NONE = 1 };
 
 /* The view's results as the core's. */
 MUST_USE int row_get(const struct view *v, enum table t, struct span key, struct span *ret);
+/* The last row whose key starts with .prefix; and of those the last that is <= .upto. */
+MUST_USE int row_last(const struct view *v, enum table t, struct span prefix,
+	struct span *ret_key, struct span *ret);
+MUST_USE int row_back(const struct view *v, enum table t, struct span prefix, struct span upto,
+	struct span *ret_key, struct span *ret);
 MUST_USE int row_put(const struct view *v, enum table t, struct span key, struct span value);
 MUST_USE int row_append(const struct view *v, enum table t, struct span key, struct span value);
 MUST_USE int row_del(
@@ -46,8 +51,6 @@ MUST_USE int scan_next(struct scan *s, const struct view *v); /* 0, ROW_NONE */
 MUST_USE int log_put(
 	const struct view *v, uint64_t first, const struct wire_change *changes, size_t n);
 MUST_USE int log_last(const struct view *v, uint64_t *ret); /* 0 when empty */
-/* AUDIT has numbers for keys, too (audit.c): the last. */
-MUST_USE int audit_last(const struct view *v, uint64_t *ret);
 /* Where the last one was read: the next of the row is found without looking. Begun zeroed, and
  * again behind every write. */
 struct log_at {
@@ -61,19 +64,30 @@ MUST_USE int log_get(
 bool log_row_next(struct span *row, struct wire_change *ret);
 bool change_unpack(struct span value, struct wire_change *ret);
 
-/* INDEX: a row for changes of one chain that stand one behind the other in the log. */
+/* INDEX: where the changes of a chain stand in the log (rows_index.c). A row has extents: each
+ * is changes one behind the other in the log, and as many behind it as were others' changes in
+ * between. */
+#define INDEX_EXTENTS_MAX 48
+struct index_extents {
+	uint64_t n; /* number of the first change, before what is not of this chain */
+	uint8_t packed[4 * INDEX_EXTENTS_MAX]; /* be16 that are others', be16 of this chain */
+	size_t len, taken;
+};
+bool index_row_read(struct span value, struct index_extents *ret);
+/* The first of them: number of its first change and how many; false: there is none left. */
+bool index_extents_take(struct index_extents *e, uint64_t *ret_n, uint32_t *ret_count);
 MUST_USE int index_put(const struct view *v, const struct id *record, const struct place *at,
 	uint64_t n, uint32_t count);
 /* The number of the change at a place. */
 MUST_USE int index_get(
 	const struct view *v, const struct id *record, const struct place *at, uint64_t *ret);
-bool index_row_read(struct span value, uint64_t *ret_n, uint32_t *ret_count);
 /* All changes of a record, chain after chain; survives writes. */
 struct index_scan {
 	struct scan rows;
+	struct index_extents row;
 	struct place at; /* of the change that was given */
 	uint64_t n;
-	uint32_t left;
+	uint32_t left; /* of its extent */
 };
 void index_scan_init(struct index_scan *s, const struct id *record);
 MUST_USE int index_scan_next(struct index_scan *s, const struct view *v); /* 0, ROW_NONE */

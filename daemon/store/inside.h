@@ -10,6 +10,7 @@
  */
 
 #include "daemon/store/env.h"
+#include "daemon/store/recent.h"
 #include "daemon/store/row.h"
 
 struct txn {
@@ -33,6 +34,7 @@ struct store {
 	struct env env[ENV_COUNT];
 	MDB_dbi tables[TABLE_COUNT];
 	struct txn turn;
+	struct recent recent; /* of the turn */
 	bool in_turn;
 	bool failed; /* a disk error: what a later flush says cannot be believed any more */
 	uint64_t commits, flushes;

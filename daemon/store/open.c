@@ -173,6 +173,7 @@ int store_open(const char *dir, const struct store_options *o, struct crypto *c,
 	s->crypto = c;
 	memcpy(s->key.b, store_key->b, sizeof(s->key.b)); /* wiped by store_close() */
 	s->turn = (struct txn){ .store = s, .crypto = c, .writing = true };
+	recent_end(&s->recent);
 
 	r = open_in(s, dir, o, store_key, why);
 	if (r) {

@@ -64,6 +64,7 @@ void store_turn_abort(struct store *s)
 {
 	assert(s->in_turn);
 	txn_end(&s->turn);
+	recent_end(&s->recent);
 	s->in_turn = false;
 }
 

@@ -102,12 +102,17 @@ static int get(void *ctx, enum table t, struct span key, struct span *ret)
 	r = mdb_of(x, t, &mdb);
 	if (r)
 		return r;
+	if (x->writing && recent_get(&x->store->recent, t, key, ret))
+		return 0;
 	rc = mdb_get(mdb, x->store->tables[t], &k, &v);
 	if (rc == MDB_NOTFOUND)
 		return VIEW_NONE;
 	if (rc)
 		return err_new(env_fatal(rc));
-	return unpack(x, t, key, v, ret);
+	r = unpack(x, t, key, v, ret);
+	if (!r && x->writing)
+		recent_keep(&x->store->recent, t, key, *ret);
+	return r;
 }
 
 static int seek(void *ctx, enum table t, struct span prefix, struct span from,
@@ -228,11 +233,14 @@ static int write_row(
 	if (r)
 		return err_up(r);
 	v = val_of(row);
+	recent_put(&x->store->recent, t, at.key, value);
 
 	txn_drop_cursor(x, t);
 	rc = mdb_put(mdb, x->store->tables[t], &k, &v, flags);
-	if (rc == MDB_KEYEXIST)
-		return err_new(-EEXIST); /* an append that is not behind all others */
+	if (rc == MDB_KEYEXIST) { /* an append that is not behind all others */
+		recent_drop(&x->store->recent, t, at.key);
+		return err_new(-EEXIST);
+	}
 	if (rc)
 		return spoil(x, table_env(t), rc);
 	x->dirty[table_env(t)] = x->grown[table_env(t)] = true;
@@ -264,6 +272,7 @@ static int del(void *ctx, enum table t, struct span key)
 	r = mdb_of(x, t, &mdb);
 	if (r)
 		return r;
+	recent_drop(&x->store->recent, t, key);
 	txn_drop_cursor(x, t);
 	rc = mdb_del(mdb, x->store->tables[t], &k, NULL);
 	if (rc == MDB_NOTFOUND)

@@ -20,7 +20,7 @@
 #define TABLES(T)                                                                              \
 	T(META,     "meta",     false)  /* region, incarnation, cursors of our own, counters */\
 	T(LOG,      "log",      false)  /* n -> changes from the n-th on: append-only */       \
-	T(INDEX,    "index",    false)  /* record author incarnation seq -> n, and how many so */\
+	T(INDEX,    "index",    false)  /* record author incarnation seq -> n, and so on */\
 	T(CHAIN,    "chain",    false)  /* record author incarnation -> head seq, head id, state */\
 	T(CONTROL,  "control",  false)  /* record author incarnation seq -> control change */  \
 	T(RECORD,   "record",   false)  /* record -> what we are to it */                      \
@@ -38,7 +38,7 @@
 	T(TOKEN,    "token",    false)  /* HMAC of an identifier -> record */                  \
 	T(SUMMARY,  "summary",  true)   /* record -> one row for lists, sealed under store.key */\
 	T(DRAFT,    "draft",    true)   /* requests that wait (moves being asked), sealed */   \
-	T(AUDIT,    "audit",    true)   /* n -> who asked what */                              \
+	T(AUDIT,    "audit",    true)   /* n -> who asked what, from the n-th on */            \
 	T(KEY,      "key",      true)   /* record epoch class commitment -> content key: in the keys env */
 /* clang-format on */
 

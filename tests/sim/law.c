@@ -192,11 +192,13 @@ static void check_stored(struct region *r)
 	}
 	scan_init(&scan, TABLE_INDEX, (struct span){ 0 });
 	while (scan_next(&scan, &r->view) == 0) {
+		struct index_extents row;
 		uint64_t n;
 		uint32_t count;
 
-		must(index_row_read(scan.value, &n, &count) ? 0 : -EUCLEAN);
-		places += count;
+		must(index_row_read(scan.value, &row) ? 0 : -EUCLEAN);
+		while (index_extents_take(&row, &n, &count))
+			places += count;
 	}
 	if (rows != places)
 		law_broken(r->world, LAW_VERIFY, "%s has %llu changes in %llu places", r->name,

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/core/ask.h"
 #include "tests/unit/core_fixture.h"
 
 enum { NORTH };
@@ -155,6 +156,56 @@ static void pages_lead_to_the_end(void **state)
 	fix_free(x);
 }
 
+/* Many clients at once: their requests share a turn. */
+static int ask_often(struct step *s, void *ctx)
+{
+	const struct event *tick = s->event;
+	const struct ctl_request q = { .verb = VERB_RECORD_LIST };
+	struct event e = { .kind = EVENT_ASK,
+		.client = 1,
+		.user = "uid 1000 (ann)",
+		.groups = GROUP_ADMIN,
+		.now = tick->now,
+		.wall_ms = tick->wall_ms };
+
+	assert_int_equal(wire_request_encode(&q, s->arena, &e.bytes), 0);
+	s->event = &e;
+	for (unsigned i = 0; i < *(unsigned *)ctx; i++)
+		assert_int_equal(ask_step(s), 0);
+	s->event = tick;
+	return 0;
+}
+
+static void notes_of_a_turn_share_a_row_and_are_found_one_by_one(void **state)
+{
+	struct fix *x = noting();
+	struct store_stat stat;
+	unsigned many = 70, more = 4000;
+
+	(void)state;
+	assert_int_equal(fix_inside(x, NORTH, ask_often, &many), 0);
+	assert_int_equal(store_stat(x->v[NORTH].store, &stat), 0);
+	assert_int_equal(stat.rows[TABLE_AUDIT], 1);
+	fix_restart(x, NORTH);
+	x->v[NORTH].node->options.audit_keep_ms = (uint64_t)24 * HOUR_S * 1000;
+	assert_int_equal(audit(x, (struct ctl_request){ 0 }), 70);
+	assert_int_equal(audit(x, (struct ctl_request){ .after = 30, .limit = 20 }), 20);
+	assert_int_equal(audit(x, (struct ctl_request){ .after = 60 }), 12);
+	assert_int_equal(audit(x, (struct ctl_request){ .after = 71 }), 2);
+	assert_int_equal(fix_inside(x, NORTH, ask_often, &more), 0);
+	assert_int_equal(store_stat(x->v[NORTH].store, &stat), 0);
+	assert_int_equal(stat.rows[TABLE_AUDIT], 1 + 4 + 1); /* 4,000 bytes a row, at most */
+	assert_int_equal(audit(x, (struct ctl_request){ .after = 4050, .limit = 9 }), 9);
+	assert_int_equal(audit(x, (struct ctl_request){ .after = 4070 }), 5);
+	x->v[NORTH].node->options.audit_keep_ms = (uint64_t)HOUR_S * 1000;
+	fix_wait(x, 2 * HOUR_S);
+	(void)fix_record(x, NORTH);
+	(void)fix_record(x, NORTH);
+	assert_int_equal(store_stat(x->v[NORTH].store, &stat), 0);
+	assert_int_equal(stat.rows[TABLE_AUDIT], 2);
+	fix_free(x);
+}
+
 static void rows_outlive_the_daemon_and_numbers_go_on(void **state)
 {
 	struct fix *x = noting();
@@ -216,6 +267,7 @@ int main(void)
 		cmocka_unit_test(rows_are_found_by_record_by_user_and_by_time),
 		cmocka_unit_test(a_question_about_a_record_is_noted_before_it_is_answered),
 		cmocka_unit_test(pages_lead_to_the_end),
+		cmocka_unit_test(notes_of_a_turn_share_a_row_and_are_found_one_by_one),
 		cmocka_unit_test(rows_outlive_the_daemon_and_numbers_go_on),
 		cmocka_unit_test(what_is_too_old_is_not_shown_and_goes_as_new_rows_come),
 		cmocka_unit_test(long_words_of_foreign_letters_are_cut_between_letters),

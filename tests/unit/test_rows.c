@@ -116,7 +116,7 @@ static void log_of_many_takes_hardly_more_room_than_its_changes(void **state)
 	end(x);
 }
 
-static void chain_is_one_row_as_long_as_nothing_comes_between(void **state)
+static void chain_is_one_row_though_others_come_between(void **state)
 {
 	struct fix *x = fix_new(1);
 	const struct view *v = begin(x);
@@ -148,7 +148,82 @@ static void chain_is_one_row_as_long_as_nothing_comes_between(void **state)
 	assert_int_equal(k, 205);
 	assert_int_equal(store_turn_commit(x->v[0].store, &why), 0);
 	assert_int_equal(store_stat(x->v[0].store, &stat), 0);
-	assert_int_equal(stat.rows[TABLE_INDEX], 2);
+	assert_int_equal(stat.rows[TABLE_INDEX], 1);
+	(void)begin(x);
+	end(x);
+}
+
+static void place_is_found_in_any_of_many_extents(void **state)
+{
+	enum { RECORDS = 7, CHANGES = 7 * 500 };
+	struct fix *x = fix_new(1);
+	const struct view *v = begin(x);
+	struct id record = { { 1 } };
+	struct place at = { { { 2 } }, { { 3 } }, 1 };
+	struct index_scan scan;
+	struct store_stat stat;
+	struct why why;
+	uint64_t n, seq = 0;
+
+	(void)state;
+	/* In turn: every change is an extent. Something else came after the hundredth. */
+	for (n = 1; n <= CHANGES; n++) {
+		record.b[0] = (uint8_t)(n % RECORDS);
+		at.seq = (n + RECORDS - 1) / RECORDS;
+		assert_int_equal(index_put(v, &record, &at, n + (n > 100), 1), 0);
+	}
+	for (uint64_t i = 1; i <= CHANGES; i++) {
+		record.b[0] = (uint8_t)(i % RECORDS);
+		at.seq = (i + RECORDS - 1) / RECORDS;
+		assert_int_equal(index_get(v, &record, &at, &n), 0);
+		assert_int_equal(n, i + (i > 100));
+	}
+	at.seq++;
+	assert_int_equal(index_get(v, &record, &at, &n), ROW_NONE);
+	index_scan_init(&scan, &record);
+	while (index_scan_next(&scan, v) == 0) {
+		assert_int_equal(scan.at.seq, ++seq);
+		at.seq = seq;
+		assert_int_equal(index_get(v, &record, &at, &n), 0);
+		assert_int_equal(scan.n, n);
+	}
+	assert_int_equal(seq, CHANGES / RECORDS);
+	assert_int_equal(store_turn_commit(x->v[0].store, &why), 0);
+	assert_int_equal(store_stat(x->v[0].store, &stat), 0);
+	assert_in_range(stat.rows[TABLE_INDEX], 1, CHANGES / INDEX_EXTENTS_MAX + RECORDS);
+	(void)begin(x);
+	end(x);
+}
+
+static void what_extents_cannot_say_gets_a_row_of_its_own(void **state)
+{
+	struct fix *x = fix_new(1);
+	const struct view *v = begin(x);
+	const struct id record = { { 1 } };
+	const struct {
+		uint64_t seq, n;
+		uint32_t count;
+	} puts[] = { { 1, 1, UINT16_MAX }, { 65536, 65536, 3 }, { 65539, 65539 + 65535, 1 },
+		{ 65540, 65539 + 65535 + 1 + 65536, 2 }, { 65542, 5, 1 } };
+	struct place at = { { { 2 } }, { { 3 } }, 0 };
+	struct store_stat stat;
+	struct why why;
+	uint64_t n;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(puts); i++) {
+		at.seq = puts[i].seq;
+		assert_int_equal(index_put(v, &record, &at, puts[i].n, puts[i].count), 0);
+	}
+	for (size_t i = 0; i < COUNT(puts); i++) {
+		for (at.seq = puts[i].seq; at.seq < puts[i].seq + puts[i].count; at.seq++) {
+			assert_int_equal(index_get(v, &record, &at, &n), 0);
+			assert_int_equal(n, puts[i].n + at.seq - puts[i].seq);
+		}
+	}
+	assert_int_equal(store_turn_commit(x->v[0].store, &why), 0);
+	assert_int_equal(store_stat(x->v[0].store, &stat), 0);
+	assert_int_equal(stat.rows[TABLE_INDEX], 3); /* too far behind, and before */
 	(void)begin(x);
 	end(x);
 }
@@ -189,7 +264,9 @@ int main(void)
 		cmocka_unit_test(last_row_up_to_a_key_is_found_and_none_beyond_its_prefix),
 		cmocka_unit_test(changes_of_any_size_read_back_in_any_order),
 		cmocka_unit_test(log_of_many_takes_hardly_more_room_than_its_changes),
-		cmocka_unit_test(chain_is_one_row_as_long_as_nothing_comes_between),
+		cmocka_unit_test(chain_is_one_row_though_others_come_between),
+		cmocka_unit_test(place_is_found_in_any_of_many_extents),
+		cmocka_unit_test(what_extents_cannot_say_gets_a_row_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

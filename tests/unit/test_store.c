@@ -293,6 +293,72 @@ static void an_append_must_be_behind_all_others(void **state)
 
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
+static void a_row_asked_for_again_in_a_turn_is_not_read_again(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	begin(f);
+	assert_int_equal(put(f, TABLE_RECORD, text("k"), text("first")), 0);
+	commit(f);
+	begin(f);
+	assert_row(f, TABLE_RECORD, text("k"), text("first"));
+	before = crypto_counts(f->crypto)->hashes;
+	assert_row(f, TABLE_RECORD, text("k"), text("first"));
+	assert_int_equal(crypto_counts(f->crypto)->hashes, before);
+	assert_int_equal(put(f, TABLE_RECORD, text("k"), text("second")), 0);
+	assert_int_equal(crypto_counts(f->crypto)->hashes, before + 1);
+	assert_row(f, TABLE_RECORD, text("k"), text("second"));
+	assert_int_equal(crypto_counts(f->crypto)->hashes, before + 1);
+	store_turn_abort(f->store);
+	begin(f);
+	assert_row(f, TABLE_RECORD, text("k"), text("first"));
+	assert_int_equal(crypto_counts(f->crypto)->hashes, before + 2);
+	store_turn_abort(f->store);
+}
+
+enum { MODEL_KEYS = 3000 };
+
+/* What a turn sees of many rows, more than it keeps, is what was written last. */
+static void many_rows_of_a_turn_read_back_as_they_were_written(void **state)
+{
+	static const enum table tables[] = { TABLE_RECORD, TABLE_SUMMARY, TABLE_KEY };
+	static unsigned model[COUNT(tables)][MODEL_KEYS]; /* 0: no row */
+	struct fixture *f = *state;
+	unsigned x = 12345;
+
+	begin(f);
+	for (unsigned i = 1; i < 40000; i++) {
+		const size_t t = (x = x * 1103515245 + 12345) >> 16 & 3;
+		const unsigned k = (x = x * 1103515245 + 12345) >> 16;
+		unsigned *is = &model[t % COUNT(tables)][k % MODEL_KEYS];
+		const enum table table = tables[t % COUNT(tables)];
+		char key[16], value[600], held[600];
+		struct span got;
+
+		/* Some are longer than what is kept. */
+		snprintf(key, sizeof(key), "%u", k % MODEL_KEYS);
+		snprintf(value, sizeof(value), "%0*u", i % 7 == 0 ? 500 : 20, i);
+		snprintf(held, sizeof(held), "%0*u", *is % 7 == 0 ? 500 : 20, *is);
+		if (*is)
+			assert_row(f, table, text(key), text(held));
+		else
+			assert_int_equal(get(f, table, text(key), &got), VIEW_NONE);
+		if (i % 5 == 0) {
+			assert_int_equal(del(f, table, text(key)), *is ? 0 : VIEW_NONE);
+			*is = 0;
+		} else if (i % 5 < 3) {
+			assert_int_equal(put(f, table, text(key), text(value)), 0);
+			*is = i;
+		}
+		if (i % 10000 == 0) {
+			commit(f);
+			begin(f);
+		}
+	}
+	commit(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +372,8 @@ int main(void)
 		STORE_TEST(scans_stay_within_their_prefix_at_every_boundary),
 		STORE_TEST(a_scan_meets_every_row_once_while_rows_come_and_go),
 		STORE_TEST(an_append_must_be_behind_all_others),
+		STORE_TEST(a_row_asked_for_again_in_a_turn_is_not_read_again),
+		STORE_TEST(many_rows_of_a_turn_read_back_as_they_were_written),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
