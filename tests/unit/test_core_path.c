@@ -106,17 +106,8 @@ static void path_whose_link_ends_in_the_middle_comes_whole_afterwards(void **sta
 		if (cut == 1)
 			assert_int_equal(fix_ask(x, NORTH, &q), 0);
 		/* So many frames, and then the link is gone. */
-		for (unsigned i = 0; i < cut && x->first; i++) {
-			struct parcel *p = x->first;
-
-			x->first = p->next;
-			if (!x->first)
-				x->last = &x->first;
-			fix_step(x, p->to, &p->event);
-			assert_int_equal(x->v[p->to].result, 0);
-			free(p->bytes);
-			free(p);
-		}
+		for (unsigned i = 0; i < cut && x->first; i++)
+			fix_arrive(x);
 		fix_down(x, SOUTH, NORTH, true);
 		x->now += 1000;
 		for (unsigned i = 0; i < x->n; i++)
