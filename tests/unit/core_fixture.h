@@ -505,6 +505,16 @@ UNUSED static int fix_offer(struct fix *x, unsigned at, const struct id *record,
 	return r;
 }
 
+/* A new record of .from that it has offered to .to. */
+UNUSED static struct id fix_offered(struct fix *x, unsigned from, unsigned to)
+{
+	const struct id record = fix_record(x, from);
+
+	assert_int_equal(fix_offer(x, from, &record, to), 0);
+	fix_wait(x, 1);
+	return record;
+}
+
 UNUSED static int fix_accept(struct fix *x, unsigned at, const struct id *record)
 {
 	char hex[ID_TEXT_LEN];

@@ -56,9 +56,7 @@ static void wait_is_told_of_once_for_each_limit_and_no_more_after_a_restart(void
 
 	(void)state;
 	fix_introduce_all(x);
-	record = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
-	fix_wait(x, 1);
+	record = fix_offered(x, NORTH, SOUTH);
 	wait_until(x, 4 * DAY_MS - 1000);
 	assert_int_equal(told(x, NORTH, "warns of") + told(x, SOUTH, "warns of"), 0);
 	wait_until(x, 4 * DAY_MS + HOUR_MS);

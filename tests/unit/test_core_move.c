@@ -45,9 +45,7 @@ static void acceptor_stands_down_from_the_old_offer_before_it_is_removed(void **
 
 	(void)state;
 	fix_introduce_all(x);
-	record = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
-	fix_wait(x, 1);
+	record = fix_offered(x, NORTH, SOUTH);
 	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = true;
 	fix_down(x, NORTH, SOUTH, true);
 	fix_run(x);
@@ -77,9 +75,7 @@ static void what_was_complete_for_one_offer_is_looked_at_again_for_the_next(void
 
 	(void)state;
 	fix_introduce_all(x);
-	record = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
-	fix_wait(x, 1);
+	record = fix_offered(x, NORTH, SOUTH);
 	assert_true(fix_record_row(x, SOUTH, &record).complete);
 	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = true;
 	fix_down(x, NORTH, SOUTH, true);

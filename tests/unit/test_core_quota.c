@@ -49,9 +49,7 @@ static void card_of_a_region_that_is_in_no_circle_here_is_not_kept(void **state)
 	fix_introduce(x, NORTH, SOUTH);
 	fix_introduce(x, SOUTH, NORTH);
 	fix_wait(x, 2);
-	record = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
-	fix_wait(x, 1);
+	record = fix_offered(x, NORTH, SOUTH);
 	bundle = bundle_of(x, EAST, &a);
 	m.changes.record = record;
 	m.changes.bundles = &bundle;
@@ -72,13 +70,11 @@ static void record_that_begins_waits_when_its_account_is_full_and_comes_when_it_
 	void **state)
 {
 	struct fix *x = fix_new(2);
-	struct id first, second;
+	struct id second;
 
 	(void)state;
 	fix_introduce_all(x);
-	first = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, &first, SOUTH), 0);
-	fix_wait(x, 1);
+	(void)fix_offered(x, NORTH, SOUTH);
 	quotas(x, SOUTH, 1 << 20, 1000);
 	fix_hush(x);
 	second = fix_record(x, NORTH);
@@ -105,9 +101,7 @@ static void account_that_is_full_takes_custody_changes_and_no_content(void **sta
 
 	(void)state;
 	fix_introduce_all(x);
-	record = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
-	fix_wait(x, 1);
+	record = fix_offered(x, NORTH, SOUTH);
 	quotas(x, SOUTH, 1 << 20, 1000);
 	before = fix_record_row(x, SOUTH, &record);
 	assert_int_equal(fix_note(x, NORTH, &record, "this is parked"), 0);
@@ -128,9 +122,7 @@ static void peers_shows_what_is_held_and_parked_on_whose_account(void **state)
 
 	(void)state;
 	fix_introduce_all(x);
-	record = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
-	fix_wait(x, 1);
+	record = fix_offered(x, NORTH, SOUTH);
 	quotas(x, SOUTH, 1000, 1 << 20);
 	assert_int_equal(fix_note(x, NORTH, &record, "this is parked"), 0);
 	fix_wait(x, 1);
