@@ -68,37 +68,48 @@ static void lose_duty(struct world *w)
 	law_everywhere(w);
 }
 
-/* The circle, requests, and what guardians do. */
-static bool do_circle(
-	struct life *l, const struct deed *d, struct region *r, struct record *record)
+/* long: one line or two for everything that people do */
+static bool do_people(struct life *l, const struct deed *d, struct region *r)
 {
-	struct region *other = &l->world.regions[d->a[2]];
-	char what[32];
+	struct record *record = l->children[d->a[1]];
+	struct region *all = l->world.regions; /* .a[2] of some is one of them */
+	char child[32];
 
+	if (d->kind != DEED_MAKE && !record)
+		return false;
 	switch (d->kind) {
+	case DEED_MAKE:
+		snprintf(child, sizeof(child), "%lld", (long long)d->a[1]);
+		l->children[d->a[1]] = client_make(r, "998", child);
+		return l->children[d->a[1]];
+	case DEED_NOTE:
+		return note(r, record, (size_t)d->a[2], (uint64_t)d->a[3]);
+	case DEED_OFFER:
+		return client_offer(r, record, &all[d->a[2]], (uint32_t)d->a[3]);
+	case DEED_ACCEPT:
+		return client_accept(r, record, "Jo");
+	case DEED_DECLINE:
+		return client_decline(r, record, (uint32_t)d->a[2]);
+	case DEED_PROVE:
+		return prove(r, record);
+	case DEED_WITHDRAW:
+		return client_withdraw(r, record);
 	case DEED_ADD:
-		return client_circle_add(
-			r, record, other, d->a[3] & 1 ? ROLE_WRITER : ROLE_READER, d->a[3] & 2);
+		return client_circle_add(r, record, &all[d->a[2]],
+			d->a[3] & 1 ? ROLE_WRITER : ROLE_READER, d->a[3] & 2);
 	case DEED_REMOVE:
-		return client_circle_remove(r, record, other);
+		return client_circle_remove(r, record, &all[d->a[2]]);
 	case DEED_REQUEST:
-		snprintf(what, sizeof(what), "998/%lld", (long long)d->a[1]);
-		return client_request(r, other, what, "placed here");
+		snprintf(child, sizeof(child), "998/%lld", (long long)d->a[1]);
+		return client_request(r, &all[d->a[2]], child, "placed here");
 	case DEED_REFUSE:
-		return client_refuse(r, other, 4);
+		return client_refuse(r, &all[d->a[2]], 4);
 	case DEED_ASSUME:
-		return client_sign(r, record, VERB_CUSTODY_ASSUME, other, true);
+		return client_sign(r, record, VERB_CUSTODY_ASSUME, &all[d->a[2]], true);
 	case DEED_RESOLVE:
-		return client_sign(r, record, VERB_CUSTODY_RESOLVE, other, true);
+		return client_sign(r, record, VERB_CUSTODY_RESOLVE, &all[d->a[2]], true);
 	case DEED_BACKUP:
 		return client_backup(r);
-	case DEED_MAKE:
-	case DEED_NOTE:
-	case DEED_OFFER:
-	case DEED_ACCEPT:
-	case DEED_DECLINE:
-	case DEED_PROVE:
-	case DEED_WITHDRAW:
 	case DEED_CUT:
 	case DEED_MUTE:
 	case DEED_HEAL:
@@ -120,33 +131,6 @@ static bool do_circle(
 		return false;
 	}
 	return false;
-}
-
-static bool do_people(struct life *l, const struct deed *d, struct region *r)
-{
-	struct record *record = l->children[d->a[1]];
-	char child[32];
-
-	if (d->kind == DEED_MAKE) {
-		snprintf(child, sizeof(child), "%lld", (long long)d->a[1]);
-		l->children[d->a[1]] = client_make(r, "998", child);
-		return l->children[d->a[1]];
-	}
-	if (!record)
-		return false;
-	if (d->kind == DEED_NOTE)
-		return note(r, record, (size_t)d->a[2], (uint64_t)d->a[3]);
-	if (d->kind == DEED_OFFER)
-		return client_offer(r, record, &l->world.regions[d->a[2]], (uint32_t)d->a[3]);
-	if (d->kind == DEED_ACCEPT)
-		return client_accept(r, record, "Jo");
-	if (d->kind == DEED_DECLINE)
-		return client_decline(r, record, (uint32_t)d->a[2]);
-	if (d->kind == DEED_PROVE)
-		return prove(r, record);
-	if (d->kind == DEED_WITHDRAW)
-		return client_withdraw(r, record);
-	return do_circle(l, d, r, record);
 }
 
 /* long: one line or two for every kind of trouble */
