@@ -4,7 +4,7 @@
  * Crypto
  *
  * Makes and frees the engine. Everything that can be fetched or allocated beforehand is, here:
- * a box allocates nothing, a hash only the state that OpenSSL 3.0 makes anew at every start.
+ * a box and a hash allocate nothing.
  */
 
 #include <errno.h>
@@ -30,23 +30,6 @@ int ssl_verdict(void)
 	return r == -ENOMEM ? err_new(r) : CRYPTO_E_BAD;
 }
 
-static int digest_init(struct digest *d, const char *name)
-{
-	d->md = EVP_MD_fetch(NULL, name, NULL);
-	d->ctx = EVP_MD_CTX_new();
-	if (!d->md || !d->ctx || !EVP_DigestInit_ex2(d->ctx, d->md, NULL))
-		return err_ssl();
-	d->block = (size_t)EVP_MD_get_block_size(d->md);
-	d->len = (size_t)EVP_MD_get_size(d->md);
-	return 0;
-}
-
-static void digest_done(struct digest *d)
-{
-	EVP_MD_CTX_free(d->ctx);
-	EVP_MD_free(d->md);
-}
-
 static int cipher_init(const char *name, EVP_CIPHER **ret_type, EVP_CIPHER_CTX **ret)
 {
 	*ret_type = EVP_CIPHER_fetch(NULL, name, NULL);
@@ -63,12 +46,6 @@ static int engine_init(struct crypto *c)
 {
 	int r;
 
-	r = digest_init(&c->sha256, "SHA256");
-	if (r < 0)
-		return err_up(r);
-	r = digest_init(&c->sha512, "SHA512");
-	if (r < 0)
-		return err_up(r);
 	r = cipher_init("AES-256-GCM", &c->gcm_type, &c->gcm);
 	if (r < 0)
 		return err_up(r);
@@ -115,8 +92,6 @@ struct crypto *crypto_free(struct crypto *c)
 	EVP_CIPHER_CTX_free(c->gcm);
 	EVP_CIPHER_free(c->chacha_type);
 	EVP_CIPHER_free(c->gcm_type);
-	digest_done(&c->sha512);
-	digest_done(&c->sha256);
 	OPENSSL_cleanse(c, sizeof(*c));
 	free(c);
 	return NULL;

@@ -10,6 +10,7 @@
  */
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <kith/crypto.h>
 
@@ -27,9 +28,17 @@
 #define KEPT_OWN   4
 
 struct digest {
-	EVP_MD *md;
-	EVP_MD_CTX *ctx;
 	size_t block, len; /* bytes */
+};
+extern const struct digest digest_sha256, digest_sha512;
+union sha {
+	SHA256_CTX sha256;
+	SHA512_CTX sha512;
+};
+/* An HMAC that has taken in its key. */
+struct hmac {
+	const struct digest *d;
+	union sha inner, outer;
 };
 
 /* An imported key. Importing costs 15 us for a public and 50 us for a secret one. */
@@ -43,7 +52,9 @@ struct kept_key {
 struct crypto {
 	struct chance chance;
 	struct crypto_counts counts;
-	struct digest sha256, sha512;
+	struct hmac mac;
+	struct secret mac_key; /* of .mac */
+	bool mac_keyed;        /* .mac_key is one */
 	EVP_CIPHER *gcm_type, *chacha_type;
 	EVP_CIPHER_CTX *gcm, *chacha;
 	EVP_CIPHER_CTX *box;   /* of boxes: rows, one after another, have one key */
@@ -61,6 +72,10 @@ MUST_USE int ssl_verdict(void);
 /* SHA over .head and then the parts. .ret has d->len bytes. */
 MUST_USE int digest_parts(const struct digest *d, struct span head, const struct span *parts,
 	size_t n, uint8_t *ret);
+/* HMAC (RFC 2104) in steps: one key, and any number of messages. */
+MUST_USE int hmac_init(struct hmac *m, const struct digest *d, struct span key);
+MUST_USE int hmac_next(const struct hmac *m, const struct span *parts, size_t n, uint8_t *ret);
+void hmac_done(struct hmac *m);
 /* HMAC (RFC 2104); HKDF-Extract is this with the salt as key. .ret has d->len bytes. */
 MUST_USE int hmac_parts(const struct digest *d, struct span key, const struct span *parts,
 	size_t n, uint8_t *ret);

@@ -25,27 +25,27 @@ void hpke_keys_done(struct hpke_keys *k)
 	OPENSSL_cleanse(k, sizeof(*k));
 }
 
-static int labeled_extract(struct crypto *c, struct span suite, struct span salt,
-	struct span label, struct span ikm, struct secret *ret)
+static int labeled_extract(struct span suite, struct span salt, struct span label,
+	struct span ikm, struct secret *ret)
 {
 	struct span parts[] = { HPKE_VERSION, suite, label, ikm };
-	int r = hmac_parts(&c->sha256, salt, parts, COUNT(parts), ret->b);
+	int r = hmac_parts(&digest_sha256, salt, parts, COUNT(parts), ret->b);
 
 	return r < 0 ? err_up(r) : 0;
 }
 
-static int labeled_expand(struct crypto *c, struct span suite, const struct secret *prk,
-	struct span label, struct span info, uint8_t *ret, size_t len)
+static int labeled_expand(struct span suite, const struct secret *prk, struct span label,
+	struct span info, uint8_t *ret, size_t len)
 {
 	uint8_t length[2] = { (uint8_t)(len >> 8), (uint8_t)len };
 	struct span parts[] = { SPAN_OF(length), HPKE_VERSION, suite, label, info };
-	int r = hkdf_expand(&c->sha256, SPAN_OF(*prk), parts, COUNT(parts), ret, len);
+	int r = hkdf_expand(&digest_sha256, SPAN_OF(*prk), parts, COUNT(parts), ret, len);
 
 	return r < 0 ? err_up(r) : 0;
 }
 
 /* ExtractAndExpand of section 4.1: the shared secret is bound to both public keys. */
-static int kem_secret(struct crypto *c, const struct secret *dh, const struct pubkey *enc,
+static int kem_secret(const struct secret *dh, const struct pubkey *enc,
 	const struct pubkey *recipient, struct secret *ret)
 {
 	const struct pubkey both[] = { *enc, *recipient };
@@ -53,10 +53,10 @@ static int kem_secret(struct crypto *c, const struct secret *dh, const struct pu
 	int r;
 
 	r = labeled_extract(
-		c, KEM_SUITE, (struct span){ 0 }, SPAN_LIT("eae_prk"), SPAN_OF(*dh), &prk);
+		KEM_SUITE, (struct span){ 0 }, SPAN_LIT("eae_prk"), SPAN_OF(*dh), &prk);
 	if (r < 0)
 		return err_up(r);
-	r = labeled_expand(c, KEM_SUITE, &prk, SPAN_LIT("shared_secret"), SPAN_OF(both), ret->b,
+	r = labeled_expand(KEM_SUITE, &prk, SPAN_LIT("shared_secret"), SPAN_OF(both), ret->b,
 		sizeof(ret->b));
 	return r < 0 ? err_up(r) : 0;
 }
@@ -82,7 +82,7 @@ int hpke_encap(struct crypto *c, const struct pubkey *recipient, struct pubkey *
 	r = dh_with(key, recipient, &dh);
 	if (r != 0)
 		return r < 0 ? err_up(r) : r;
-	r = kem_secret(c, &dh, &enc, recipient, ret_shared);
+	r = kem_secret(&dh, &enc, recipient, ret_shared);
 	if (r < 0)
 		return err_up(r);
 
@@ -104,7 +104,7 @@ int hpke_decap(struct crypto *c, const struct secret *own, const struct pubkey *
 	r = dh_with(key, enc, &dh);
 	if (r != 0)
 		return r < 0 ? err_up(r) : r;
-	r = kem_secret(c, &dh, enc, own_pub, ret_shared);
+	r = kem_secret(&dh, enc, own_pub, ret_shared);
 	return r < 0 ? err_up(r) : 0;
 }
 
@@ -120,23 +120,23 @@ int hpke_schedule(
 	CLEANUP(secret_done) struct secret secret;
 	int r;
 
+	(void)c;
 	static_assert(sizeof(context) == 1 + 2 * KEY_LEN, "hashed as it lies");
 
-	r = labeled_extract(
-		c, HPKE_SUITE, none, SPAN_LIT("psk_id_hash"), none, &context.psk_id);
+	r = labeled_extract(HPKE_SUITE, none, SPAN_LIT("psk_id_hash"), none, &context.psk_id);
 	if (r < 0)
 		return err_up(r);
-	r = labeled_extract(c, HPKE_SUITE, none, SPAN_LIT("info_hash"), info, &context.info);
+	r = labeled_extract(HPKE_SUITE, none, SPAN_LIT("info_hash"), info, &context.info);
 	if (r < 0)
 		return err_up(r);
-	r = labeled_extract(c, HPKE_SUITE, SPAN_OF(*shared), SPAN_LIT("secret"), none, &secret);
+	r = labeled_extract(HPKE_SUITE, SPAN_OF(*shared), SPAN_LIT("secret"), none, &secret);
 	if (r < 0)
 		return err_up(r);
-	r = labeled_expand(c, HPKE_SUITE, &secret, SPAN_LIT("key"), SPAN_OF(context),
-		ret->key.b, sizeof(ret->key.b));
+	r = labeled_expand(HPKE_SUITE, &secret, SPAN_LIT("key"), SPAN_OF(context), ret->key.b,
+		sizeof(ret->key.b));
 	if (r < 0)
 		return err_up(r);
-	r = labeled_expand(c, HPKE_SUITE, &secret, SPAN_LIT("base_nonce"), SPAN_OF(context),
+	r = labeled_expand(HPKE_SUITE, &secret, SPAN_LIT("base_nonce"), SPAN_OF(context),
 		ret->nonce, sizeof(ret->nonce));
 	return r < 0 ? err_up(r) : 0;
 }

@@ -26,7 +26,7 @@ static int join(struct crypto *c, const struct hash *left, struct hash *right)
 	int r;
 
 	c->counts.hashes++;
-	r = digest_parts(&c->sha256, SPAN_OF(prefix), parts, COUNT(parts), right->b);
+	r = digest_parts(&digest_sha256, SPAN_OF(prefix), parts, COUNT(parts), right->b);
 	return r < 0 ? err_up(r) : 0;
 }
 
@@ -40,7 +40,7 @@ int merkle_add(struct crypto *c, struct merkle *m, const struct span *parts, siz
 	assert(m->n < UINT64_C(1) << (COUNT(m->node) - 1));
 
 	c->counts.hashes++;
-	r = digest_parts(&c->sha256, SPAN_OF(prefix), parts, n, h.b);
+	r = digest_parts(&digest_sha256, SPAN_OF(prefix), parts, n, h.b);
 	if (r < 0)
 		return err_up(r);
 
@@ -89,7 +89,7 @@ int merkle_leaf(struct crypto *c, struct span leaf, struct hash *ret)
 	int r;
 
 	c->counts.hashes++;
-	r = digest_parts(&c->sha256, SPAN_OF(prefix), &leaf, 1, ret->b);
+	r = digest_parts(&digest_sha256, SPAN_OF(prefix), &leaf, 1, ret->b);
 	return r < 0 ? err_up(r) : 0;
 }
 

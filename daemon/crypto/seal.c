@@ -125,14 +125,14 @@ static void seal_keys_done(struct seal_keys *k)
 	OPENSSL_cleanse(k, sizeof(*k));
 }
 
-static int derive(struct crypto *c, const struct secret *key, const uint8_t *salt,
-	struct span context, struct seal_keys *ret)
+static int derive(const struct secret *key, const uint8_t *salt, struct span context,
+	struct seal_keys *ret)
 {
 	struct span info[] = { SPAN_LIT(SEAL_INFO_HEAD), { salt, SEAL_SALT_LEN }, context };
 	int r;
 
 	r = hkdf_expand(
-		&c->sha512, SPAN_OF(*key), info, COUNT(info), (uint8_t *)ret, sizeof(*ret));
+		&digest_sha512, SPAN_OF(*key), info, COUNT(info), (uint8_t *)ret, sizeof(*ret));
 	return r < 0 ? err_up(r) : 0;
 }
 
@@ -156,7 +156,7 @@ int crypto_seal(struct crypto *c, const struct secret *key, struct span context,
 	r = crypto_random(c, ret, SEAL_SALT_LEN);
 	if (r < 0)
 		return err_up(r);
-	r = derive(c, key, ret, context, &k);
+	r = derive(key, ret, context, &k);
 	if (r < 0)
 		return err_up(r);
 	memcpy(ret + SEAL_SALT_LEN, k.commitment, sizeof(k.commitment));
@@ -192,7 +192,7 @@ int crypto_open(struct crypto *c, const struct secret *key, struct span context,
 	if (tail < SEAL_TAG_LEN) /* the last chunk is always shorter, and always there */
 		return CRYPTO_E_BAD;
 
-	r = derive(c, key, sealed.at, context, &k);
+	r = derive(key, sealed.at, context, &k);
 	if (r < 0)
 		return err_up(r);
 	if (!crypto_same(sealed.at + SEAL_SALT_LEN, k.commitment, sizeof(k.commitment)))
