@@ -24,9 +24,10 @@
 
 #define EVENTS_MAX 64 /* of one run */
 #define ACCEPT_MAX 16
+#define BY_NUMBER  64 /* lists of clients, so that one is found without looking at all */
 
 struct client {
-	struct client *next, *next_ready, *next_gone;
+	struct client *next, *next_numbered, *next_ready, *next_gone;
 	struct ctl_server *server;
 	uint64_t number;
 	int fd;
@@ -49,6 +50,7 @@ struct ctl_server {
 	bool awake;
 	int failed; /* fatal, met where it could not be returned */
 	struct client *clients;
+	struct client *numbered[BY_NUMBER];
 	unsigned n;
 	uint64_t last_number;
 	struct client *ready, **ready_end;
@@ -124,10 +126,10 @@ static void watch(struct client *c)
 
 static struct client *find(const struct ctl_server *s, uint64_t number)
 {
-	struct client *c = s->clients;
+	struct client *c = s->numbered[number % BY_NUMBER];
 
 	while (c && c->number != number)
-		c = c->next;
+		c = c->next_numbered;
 	return c && !c->gone ? c : NULL;
 }
 
@@ -254,6 +256,8 @@ static int welcome(struct ctl_server *s, int fd)
 	}
 	c->next = s->clients;
 	s->clients = c;
+	c->next_numbered = s->numbered[c->number % BY_NUMBER];
+	s->numbered[c->number % BY_NUMBER] = c;
 	s->n++;
 
 	cred = (struct ctl_peercred){ u.pid, u.uid, u.gid, groups, groups_of(fd, groups) };
@@ -411,6 +415,9 @@ static void bury(struct ctl_server *s)
 		while (*at != c)
 			at = &(*at)->next;
 		*at = c->next;
+		for (at = &s->numbered[number % BY_NUMBER]; *at != c;)
+			at = &(*at)->next_numbered;
+		*at = c->next_numbered;
 		s->n--;
 		client_free(c);
 		if (tell)
