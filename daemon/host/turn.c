@@ -182,11 +182,21 @@ static int tell(struct host *h, const struct tell *t)
 	return r < 0 ? err_up(r) : 0;
 }
 
+static bool is_for_link(const struct action *a)
+{
+	return a->kind == ACTION_LINK_PEERS || a->kind == ACTION_LINK_DIAL ||
+	       a->kind == ACTION_LINK_DROP || a->kind == ACTION_LINK_SEND;
+}
+
+/* What goes to other regions has the longer way: it goes first. */
 static int speak(struct host *h)
 {
 	const struct actions *all = &h->turn.actions;
 	int r = 0;
 
+	for (size_t i = 0; i < all->n && r == 0; i++)
+		if (is_for_link(&all->v[i]))
+			r = to_link(h, &all->v[i]);
 	for (size_t i = 0; i < all->n && r == 0; i++) {
 		const struct action *a = &all->v[i];
 
@@ -195,7 +205,6 @@ static int speak(struct host *h)
 		case ACTION_LINK_DIAL:
 		case ACTION_LINK_DROP:
 		case ACTION_LINK_SEND:
-			r = to_link(h, a);
 			break;
 		case ACTION_REPLY:
 			r = reply(h, a->client, a->bytes);

@@ -207,8 +207,11 @@ static int turn(struct hub *h)
 {
 	int r;
 
-	zap_answer(h);
+	/* First what somebody may be waiting for at the other end. */
 	r = kithd_flush(h);
+	if (r == 0)
+		r = kithd_hear(h);
+	zap_answer(h);
 	if (r == 0)
 		r = door_receive(h);
 	door_events(h);
@@ -218,8 +221,6 @@ static int turn(struct hub *h)
 		r = do_link(h, l);
 	if (h->now >= h->watch_due)
 		h->watch_due = h->now + WATCH_PAUSE;
-	if (r == 0)
-		r = kithd_hear(h);
 	links_bury(h);
 
 	if (r == 0 && h->kithd.failed)
