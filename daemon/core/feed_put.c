@@ -26,7 +26,7 @@ static int feed_add(struct step *s, const struct id *peer, const struct feed_row
 	if (r)
 		return err_odd(r);
 	p->row.feed_next++;
-	p->row_dirty = p->feed_dirty = true;
+	p->feed_dirty = true;
 	return 0;
 }
 

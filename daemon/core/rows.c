@@ -612,14 +612,29 @@ bool peer_row_read(struct span value, struct peer_row *ret)
 	return !r.bad;
 }
 
+/* Entries of a feed do not touch the row of its peer: what the last of them says counts. */
 int peer_row_get(const struct view *v, const struct id *peer, struct peer_row *ret)
 {
-	struct span value;
+	struct span value, key;
+	struct reader k;
+	uint64_t last;
 	int r = row_get(v, TABLE_PEER, SPAN_OF(*peer), &value);
 
 	if (r)
 		return r;
-	return peer_row_read(value, ret) ? 0 : damaged();
+	if (!peer_row_read(value, ret))
+		return damaged();
+	r = v->last(v->ctx, TABLE_FEED, SPAN_OF(*peer), &key, &value);
+	if (r == VIEW_NONE)
+		return 0;
+	if (r != VIEW_DAMAGED && r)
+		return from_view(r);
+	k = reader_of(key);
+	get_span(&k, ID_LEN);
+	last = get_u64(&k);
+	if (ret->feed_next <= last)
+		ret->feed_next = last + 1;
+	return 0;
 }
 
 int peer_row_put(const struct view *v, const struct id *peer, const struct peer_row *row)

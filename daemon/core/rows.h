@@ -181,7 +181,7 @@ MUST_USE int share_has(const struct view *v, const struct id *peer, const struct
 
 /* PEER. */
 struct peer_row {
-	uint64_t feed_next;  /* number that the next entry gets, from 1 */
+	uint64_t feed_next; /* number that the next entry gets, from 1; exact when it is read */
 	uint64_t feed_acked; /* everything up to here is durable there */
 	uint64_t added_ms;
 	char endpoint[ENDPOINT_MAX]; /* instead of the card's; may be empty */
