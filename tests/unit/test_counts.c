@@ -219,6 +219,31 @@ static void a_question_costs_no_flush(void **state)
 
 /* ---- Between two ---- */
 
+static void a_note_and_what_comes_of_it_cost_one_commit_here_and_one_there(void **state)
+{
+	enum { N = 20 };
+	struct id record;
+	struct fix *x = pair(&record);
+	const uint64_t before = held(x, 1, &record);
+	struct spent here = spent_by(x, 0), there = spent_by(x, 1);
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(fix_note(x, 0, &record, "one after the other"), 0);
+	assert_int_equal(held(x, 1, &record), before + N);
+	here = since(x, 0, &here);
+	there = since(x, 1, &there);
+	assert_int_equal(here.commits, N);
+	assert_int_equal(here.flushes, 2 * N);
+	assert_int_equal(here.crypto.signs, N);
+	assert_int_equal(here.crypto.verifies, 0);
+	assert_int_equal(there.commits, N);
+	assert_int_equal(there.flushes, 2 * N);
+	assert_int_equal(there.crypto.verifies, N);
+	assert_int_equal(there.crypto.signs, 0);
+	fix_free(x);
+}
+
 static void a_change_that_comes_costs_one_verification_and_two_flushes(void **state)
 {
 	struct id record;
@@ -434,6 +459,8 @@ int main(void)
 		cmocka_unit_test(a_turn_costs_one_signature_however_many_records_it_is_about),
 		cmocka_unit_test(a_new_record_costs_four_flushes_for_its_keys_go_first),
 		cmocka_unit_test(a_question_costs_no_flush),
+		cmocka_unit_test(
+			a_note_and_what_comes_of_it_cost_one_commit_here_and_one_there),
 		cmocka_unit_test(a_change_that_comes_costs_one_verification_and_two_flushes),
 		cmocka_unit_test(a_change_that_comes_costs_the_same_however_long_its_record_is),
 		cmocka_unit_test(what_came_of_one_turn_costs_one_verification),
