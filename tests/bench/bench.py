@@ -16,7 +16,7 @@ import sys
 import time
 
 import work as w
-from work import FULL, NOTE_BYTES, ROUNDS, kith, median
+from work import FULL, NOTE_BYTES, ROUNDS, STREAM, kith, median
 
 MOVE = 10000
 CATCH_UP = (5000, 200) if FULL else (1000, 200)
@@ -104,15 +104,21 @@ def moves(r, work):
 
 
 def steady(r, work):
+    """Writers who wait for each change, and who pass on what they have."""
     records = work.shared(400)
-    limit = w.limits(work.dir)
-    rounds = [work.steady(STEADY, records) for _ in range(ROUNDS)]
-    limit = limit_of(limit, w.limits(work.dir))
-    r.figure('steady A to B, 8 writers, 400 records', median(rounds, 'per_s'), '/s',
-             in_turn(8 * limit['verify'], 8 * limit['commit'], limit['rows'], limit['seal']),
-             'a row and an opening; for 8, a verification and a commit')
-    r.count('    verifications per change', median(rounds, 'verifications_a_change'), '')
-    r.count('    changes a commit at B', median(rounds, 'changes_a_commit'), '')
+    for window, name in ((1, 'one under way each'), (STREAM, f'{STREAM} under way each')):
+        limit = w.limits(work.dir)
+        rounds = [work.steady(STEADY * (1 if window == 1 else 2), records, window)
+                  for _ in range(ROUNDS)]
+        limit = limit_of(limit, w.limits(work.dir))
+        # What comes together has one commit and one verification, and 256 at most.
+        n = min(8 * window, 256)
+        r.figure(f'steady A to B, 8 writers, {name}', median(rounds, 'per_s'), '/s',
+                 in_turn(n * limit['verify'], n * limit['commit'], limit['rows'],
+                         limit['seal']),
+                 f'a row and an opening; for {n}, a verification and a commit')
+        r.count('    verifications per change', median(rounds, 'verifications_a_change'), '')
+        r.count('    changes a commit at B', median(rounds, 'changes_a_commit'), '')
 
 
 def lags(r, work):
@@ -127,7 +133,6 @@ def lags(r, work):
              more_is_better=False, must=5000)
     r.figure('    of it after A has acknowledged, p50', median(rounds, 'after_p50_us'), 'us')
     r.figure('    of it after A has acknowledged, p99', median(rounds, 'after_p99_us'), 'us')
-    r.figure('    one look at B (a status), p50', median(rounds, 'look_p50_us'), 'us')
 
 
 def catch_up(r, work):

@@ -8,13 +8,13 @@
  *
  * Notes of NOTE_LEN bytes over control sockets, each one a request, a change and a signature of
  * its own. "append" keeps WINDOW of them under way for each client; robin goes through the
- * records again and again, block finishes one before the next. "lag" adds one at A and asks B's
- * status until it is there. The result is one line of JSON.
+ * records again and again, block finishes one before the next. "lag" adds one at A and follows
+ * B's log, which says when it is there: a reply leaves after its turn's commit. The result is
+ *one line of JSON.
  */
 
 #include <poll.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include <kith/arena.h>
 #include <kith/control.h>
@@ -25,7 +25,6 @@
 #define NOTE_LEN    256
 #define CLIENTS_MAX 64
 #define WINDOW_MAX  256
-#define PAUSE_NS    30000 /* between two looks at B, so that B has time for its work */
 
 static struct {
 	char (*v)[2 * ID_LEN + 2];
@@ -193,12 +192,14 @@ static void append(const char *path)
 
 /* ---- Lag ---- */
 
+/* What a reply says of "changes" (a status) or of "through" (following), whichever it has. */
 static void see_value(void *ctx, const char *name, const struct walk_value *v)
 {
-	uint64_t *changes = ctx;
+	uint64_t *n = ctx;
 
-	if (name && strcmp(name, "changes") == 0 && v->type == WALK_UINT)
-		*changes = v->uint;
+	if (name && (strcmp(name, "changes") == 0 || strcmp(name, "through") == 0) &&
+		v->type == WALK_UINT)
+		*n = v->uint;
 }
 
 static void see_name(void *ctx, const char *name)
@@ -211,61 +212,108 @@ static void see_end(void *ctx)
 	(void)ctx;
 }
 
-/* How many changes a region holds, durably: a reply leaves after its turn's commit. */
-static uint64_t changes_of(struct ctl_client *c, struct arena *a)
+static uint64_t number_in(struct span reply, struct arena *a)
 {
-	const struct ctl_request r = { .id = 1, .verb = VERB_STATUS };
-	uint64_t changes = 0;
-	const struct walker w = { &changes, see_name, see_end, see_name, see_end, see_value };
+	uint64_t n = 0;
+	const struct walker w = { &n, see_name, see_end, see_name, see_end, see_value };
+
+	if (wire_reply_walk(reply, a, &w) != 0)
+		die("load: a reply that cannot be read");
+	return n;
+}
+
+static void post(struct ctl_client *c, struct arena *a, const struct ctl_request *r)
+{
 	struct span bytes;
 
 	arena_reset(a);
-	if (wire_request_encode(&r, a, &bytes) != 0 || ctl_client_send(c, bytes) != 0)
+	if (wire_request_encode(r, a, &bytes) != 0 || ctl_client_send(c, bytes) != 0)
 		die("load: a request cannot be sent");
-	take_reply(c, a, &bytes);
-	if (wire_reply_walk(bytes, a, &w) != 0)
-		die("load: a status that cannot be read");
-	return changes;
+}
+
+/* Follows a region's log from its end: it says there how far the log is, once it is durable. */
+static uint64_t follow(struct ctl_client *c, struct arena *a)
+{
+	struct span reply;
+	uint64_t held;
+
+	post(c, a, &(struct ctl_request){ .id = 1, .verb = VERB_STATUS });
+	take_reply(c, a, &reply);
+	held = number_in(reply, a);
+	post(c, a,
+		&(struct ctl_request){
+			.id = 2, .verb = VERB_FOLLOW, .after = held, .follow = true });
+	if (ctl_client_receive(c, 60000, &reply) != 0)
+		die("load: no reply within a minute");
+	return held;
+}
+
+/* What has come on a connection that follows; 0: nothing yet. */
+static uint64_t followed(struct ctl_client *c, struct arena *a)
+{
+	struct span reply;
+	int r = ctl_client_receive(c, 0, &reply);
+
+	if (r == CTL_E_TIMEOUT)
+		return 0;
+	if (r != 0)
+		die("load: the connection is gone");
+	arena_reset(a);
+	return number_in(reply, a);
+}
+
+struct lags {
+	uint64_t *ack, *both, *after;
+};
+
+/* One change, until A has acknowledged it and B has said that it is there, too. */
+static void lag_one(struct ctl_client *a, struct ctl_client *b, const char *record,
+	uint64_t *held, const struct lags *l, size_t i)
+{
+	struct pollfd polls[] = { { .fd = ctl_client_fd(a), .events = POLLIN },
+		{ .fd = ctl_client_fd(b), .events = POLLIN } };
+	const uint64_t begun = now_ns();
+	uint64_t acked = 0, there = 0;
+	struct span reply;
+
+	post_note(a, &load.arena, (uint32_t)i + 1, record);
+	if (ctl_client_flush(a) != 0)
+		die("load: the connection is gone");
+	while (!acked || !there) {
+		if (poll(polls, COUNT(polls), 60000) <= 0)
+			die("load: the change does not come");
+		if (polls[0].revents) {
+			take_reply(a, &load.arena, &reply);
+			acked = now_ns();
+		}
+		if (polls[1].revents && followed(b, &load.arena) > *held) {
+			there = now_ns();
+			++*held;
+		}
+	}
+	l->ack[i] = acked - begun;
+	l->both[i] = (there > acked ? there : acked) - begun;
+	l->after[i] = there > acked ? there - acked : 0;
 }
 
 static void lag(const char *path_a, const char *path_b, size_t count)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct ctl_client *a = connect_to(path_a), *b = connect_to(path_b);
-	uint64_t *ack = calloc(count, sizeof(*ack)), *both = calloc(count, sizeof(*both)),
-		 *after = calloc(count, sizeof(*after)), *look = calloc(count, sizeof(*look));
-	struct span reply;
+	struct lags l = { calloc(count, sizeof(*l.ack)), calloc(count, sizeof(*l.both)),
+		calloc(count, sizeof(*l.after)) };
+	uint64_t held;
 
-	if (!ack || !both || !after || !look)
+	if (!l.ack || !l.both || !l.after)
 		die("load: out of memory");
-	(void)prctl(PR_SET_TIMERSLACK, 1);
-	for (size_t i = 0; i < count; i++) {
-		const uint64_t begun = now_ns(), held = changes_of(b, &load.arena);
-		const uint64_t sent = now_ns();
-		uint64_t acked;
-
-		look[i] = sent - begun;
-		post_note(a, &load.arena, (uint32_t)i + 1, records.v[i % records.n]);
-		if (ctl_client_flush(a) != 0)
-			die("load: the connection is gone");
-		take_reply(a, &load.arena, &reply);
-		acked = now_ns();
-		while (changes_of(b, &load.arena) == held) {
-			if (now_ns() - acked > (uint64_t)60 * 1000000000)
-				die("load: the change does not come");
-			(void)nanosleep(&pause, NULL);
-		}
-		ack[i] = acked - sent;
-		both[i] = now_ns() - sent;
-		after[i] = now_ns() - acked;
-	}
+	held = follow(b, &load.arena);
+	for (size_t i = 0; i < count; i++)
+		lag_one(a, b, records.v[i % records.n], &held, &l, i);
 	(void)printf("{\"n\": %zu, \"ack_p50_us\": %.1f, \"after_p50_us\": %.1f, "
-		     "\"after_p99_us\": %.1f, \"both_p50_us\": %.1f, \"both_p99_us\": %.1f, "
-		     "\"look_p50_us\": %.1f}\n",
-		count, quantile(ack, count, 0.5), quantile(after, count, 0.5),
-		quantile(after, count, 0.99), quantile(both, count, 0.5),
-		quantile(both, count, 0.99), quantile(look, count, 0.5));
-	free(ack), free(both), free(after), free(look);
+		     "\"after_p99_us\": %.1f, \"both_p50_us\": %.1f, \"both_p99_us\": %.1f}\n",
+		count, quantile(l.ack, count, 0.5), quantile(l.after, count, 0.5),
+		quantile(l.after, count, 0.99), quantile(l.both, count, 0.5),
+		quantile(l.both, count, 0.99));
+	free(l.ack), free(l.both), free(l.after);
 	ctl_client_free(a);
 	ctl_client_free(b);
 }

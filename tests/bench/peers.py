@@ -15,7 +15,7 @@ import time
 
 import postgres
 import work as w
-from work import FULL, ROUNDS, kith
+from work import FULL, ROUNDS, STREAM, kith
 
 MOVE = 10000
 ROWS = 20000
@@ -83,8 +83,15 @@ def run(p, work, pg):
 
     records = work.shared(400)
     a, b = rounds_of(lambda: work.steady(STEADY, records), lambda: pg.steady(STEADY))
-    p.figure('steady A to B, 8 writers', '/s', pick(a, 'per_s'), pick(b, 'per_s'),
-             'must 3, target 8', 3)
+    p.figure('steady A to B, 8 writers, one under way each', '/s', pick(a, 'per_s'),
+             pick(b, 'per_s'), 'no goal')
+    # The goal is from writers that stream, beside clients of PostgreSQL that wait.
+    a = [work.steady(2 * STEADY, records, STREAM) for _ in b]
+    p.figure(f'the same, {STREAM} under way each, and PG one', '/s', pick(a, 'per_s'),
+             pick(b, 'per_s'), 'must 3, target 8', 3)
+    b = [pg.steady(2 * STEADY, STREAM) for _ in a]
+    p.figure(f'the same, and PG {STREAM} a pipeline', '/s', pick(a, 'per_s'), pick(b, 'per_s'),
+             'no goal: one transaction')
 
     n = CATCH_UP[0] * CATCH_UP[1]
     records = work.shared(CATCH_UP[0])

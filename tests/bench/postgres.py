@@ -152,6 +152,7 @@ class Postgres:
             self.scripts[name] = os.path.join(self.dir, name + '.sql')
             with open(self.scripts[name], 'w', encoding='ascii') as f:
                 f.write(INSERT.format(name))
+        self.piped = os.path.join(self.dir, 'piped.sql')
         self.caught()
 
     def close(self):
@@ -200,10 +201,18 @@ class Postgres:
         self.a.ask('insert into change(child, author, body) select md5(i::text)::uuid, 7, '
                    f'{BODY} from generate_series(1, {rows}) i')
 
-    def steady(self, count):
+    def steady(self, count, pipeline=1):
+        """Rows a second that 8 clients at A bring to B. A pipeline is sent without waiting for
+        its rows, and is one transaction."""
+        script = self.scripts['change']
+        if pipeline > 1:
+            script = self.piped
+            with open(script, 'w', encoding='ascii') as f:
+                f.write('\\startpipeline\n' + INSERT.format('change') * pipeline +
+                        '\\endpipeline\n')
         self.caught()
         begun = time.monotonic()
-        self.a.bench(self.scripts['change'], 8, count)
+        self.a.bench(script, 8, count // pipeline)
         self.caught()
         return {'per_s': count / (time.monotonic() - begun)}
 

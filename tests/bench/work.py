@@ -27,6 +27,7 @@ WORK_DIR = os.environ.get('KITH_BENCH_DIR') or '/var/tmp'
 BUILD = os.environ.get('B') or 'build'
 NOTE_BYTES = 256  # as in load.c
 IN_FLIGHT = 128  # requests of the stock client
+STREAM = 64  # requests that a writer has under way who does not wait for each
 
 
 def file_system(path):
@@ -201,11 +202,12 @@ class Work:
                 'verifications_a_change': (after.verifications - before.verifications) / changes,
                 'flushes_a_commit': (after.flushes - before.flushes) / max(commits, 1)}
 
-    def steady(self, count, records):
-        """Changes a second that 8 writers at A bring to B, until the last is durable there."""
+    def steady(self, count, records, window=1):
+        """Changes a second that 8 writers at A bring to B, until the last is durable there; each
+        writer has .window requests under way."""
         before = self.b.status()
         begun = time.monotonic()
-        self.load(8, 1, count, records)
+        self.load(8, window, count, records)
         written = time.monotonic() - begun
         self.until_b(lambda s: s.changes >= before.changes + count)
         took = time.monotonic() - begun
