@@ -72,11 +72,13 @@ static bool is_christmas(int32_t day, int year)
 
 bool care_workday(int32_t day)
 {
-	int year = year_of(day);
-	int32_t easter = easter_of(year);
+	int year;
+	int32_t easter;
 
 	if (weekday_of(day) >= SAT)
 		return false;
+	year = year_of(day);
+	easter = easter_of(year);
 	return day != easter - 2 && day != easter + 1 &&
 	       day != monday_from(day_of(year, 5, 1)) &&
 	       day != monday_from(day_of(year, 5, 25)) &&

@@ -368,7 +368,7 @@ int ask_status(struct ask *a)
 	const struct host_figures *f = s->event->figures;
 	const struct crypto_counts *c = crypto_counts(s->crypto);
 	struct ctl_status *st = arena_alloc(s->arena, sizeof(*st));
-	struct waiting waiting;
+	const struct waiting *waiting;
 	struct counts counts;
 	int r = node_counts(s, 0, 0, &counts);
 
@@ -413,10 +413,11 @@ int ask_status(struct ask *a)
 	if (!r)
 		r = requests_waiting(s, &st->requests_in, &st->requests_out);
 	st->emergencies = s->node->emergencies;
-	st->moves_waiting = waiting.moves;
-	st->moves_warning = waiting.warned;
-	st->moves_alarm = waiting.alarmed;
-	st->move_oldest_ms = waiting.oldest_ms;
+	st->moves_waiting = waiting->moves;
+	st->moves_warning = waiting->warned;
+	st->moves_alarm = waiting->alarmed;
+	if (waiting->moves && waiting->since_ms < s->event->wall_ms)
+		st->move_oldest_ms = s->event->wall_ms - waiting->since_ms;
 	a->reply.status = st;
 	return r ? err_up(r) : 0;
 }

@@ -20,6 +20,15 @@ uint64_t handover_said(const struct held *h)
 	return h ? h->control.clock >> 16 : 0;
 }
 
+/* The only place where a row is written: what was counted is to be counted again. */
+static int put_move(struct step *s, const struct id *record, const struct move_row *row)
+{
+	int r = move_row_put(s->view, record, row);
+
+	s->node->waiting.known = false;
+	return r ? err_odd(r) : 0;
+}
+
 static bool same_place(const struct place *a, const struct place *b)
 {
 	return a->seq == b->seq && id_equal(&a->author, &b->author) &&
@@ -169,9 +178,9 @@ int handover_settle(struct step *s, const struct id *record, const struct affair
 		return err_up(r);
 	if (move_row_same(&row, &was))
 		return 0;
-	r = move_row_put(s->view, record, &row);
+	r = put_move(s, record, &row);
 	if (r)
-		return err_odd(r);
+		return err_up(r);
 	if (row.phase != MOVE_SETTLED) {
 		(void)handover_late(s, &row, &next);
 		look_at(s, next);
@@ -197,8 +206,8 @@ static int received(struct step *s, const struct id *record, struct move_row *ro
 	row->received_ms = s->event->wall_ms;
 	if (s->node->unreceived)
 		s->node->unreceived--;
-	r = move_row_put(s->view, record, row);
-	return r ? err_odd(r) : followers_tell_all(s, record);
+	r = put_move(s, record, row);
+	return r ? err_up(r) : followers_tell_all(s, record);
 }
 
 /* Our Offer, or what came behind it in its chain. */
@@ -300,10 +309,10 @@ static int look_late(struct step *s, const struct id *record, struct move_row *r
 		r = tell_late(s, record, row, late);
 		row->told = (uint8_t)late;
 		if (!r)
-			r = move_row_put(s->view, record, row);
+			r = put_move(s, record, row);
 	}
 	look_at(s, next);
-	return r ? err_odd(r) : 0;
+	return r ? err_up(r) : 0;
 }
 
 static bool concerns(const struct step *s, const struct move_row *row)
@@ -350,16 +359,19 @@ int handover_limits(struct step *s)
 	return r < 0 ? err_up(r) : 0;
 }
 
-int handover_count(struct step *s, struct waiting *ret)
+static int count_waiting(struct step *s, struct waiting *ret)
 {
 	struct scan scan;
 	int r;
 
-	*ret = (struct waiting){ 0 };
+	*ret = (struct waiting){ .limits = *limits_of(s),
+		.from_ms = s->event->wall_ms,
+		.until_ms = UINT64_MAX,
+		.since_ms = s->event->wall_ms };
 	scan_init(&scan, TABLE_MOVE, (struct span){ 0 });
 	while ((r = scan_next(&scan, s->view)) == 0) {
 		struct move_row row;
-		uint64_t age, next;
+		uint64_t next;
 		unsigned late;
 
 		if (!move_row_read(scan.value, &row))
@@ -367,12 +379,27 @@ int handover_count(struct step *s, struct waiting *ret)
 		if (!concerns(s, &row))
 			continue;
 		late = handover_late(s, &row, &next);
-		age = s->event->wall_ms > row.since_ms ? s->event->wall_ms - row.since_ms : 0;
 		ret->moves++;
 		ret->warned += late == 1;
 		ret->alarmed += late == 2;
-		if (age > ret->oldest_ms)
-			ret->oldest_ms = age;
+		if (row.since_ms < ret->since_ms)
+			ret->since_ms = row.since_ms;
+		if (next && next < ret->until_ms)
+			ret->until_ms = next;
 	}
+	ret->known = r == ROW_NONE;
 	return r < 0 ? err_up(r) : 0;
+}
+
+int handover_count(struct step *s, const struct waiting **ret)
+{
+	const struct move_limits *l = limits_of(s);
+	struct waiting *w = &s->node->waiting;
+	const uint64_t now = s->event->wall_ms;
+
+	*ret = w;
+	if (w->known && w->from_ms <= now && now < w->until_ms && w->limits.warn == l->warn &&
+		w->limits.alarm == l->alarm)
+		return 0;
+	return count_waiting(s, w);
 }

@@ -224,6 +224,15 @@ struct noted {
 	struct audit_note last; /* its texts stand in .row */
 };
 
+/* Moves that wait, as they were counted: until a row of one changes, or one passes a limit. */
+struct waiting {
+	bool known;
+	struct move_limits limits;
+	uint64_t from_ms, until_ms; /* wall: what is counted holds in between */
+	uint64_t moves, warned, alarmed;
+	uint64_t since_ms; /* of the one that has waited longest */
+};
+
 struct node {
 	struct crypto *crypto;
 	const struct node_keys *keys;
@@ -292,6 +301,7 @@ struct node {
 	uint64_t limits_at;
 	msec limits_due;
 	struct move_limits limits;
+	struct waiting waiting;
 	size_t unreceived;
 	bool stopped; /* a chain of ours is proved forked */
 	bool stale;
@@ -685,10 +695,8 @@ unsigned handover_late(const struct step *s, const struct move_row *row, uint64_
 uint64_t handover_said(const struct held *h);
 /* When an Offer was settled; 0: it is not. */
 uint64_t handover_settled(const struct offer *o);
-struct waiting {
-	uint64_t moves, warned, alarmed, oldest_ms; /* the age of the oldest */
-};
-MUST_USE int handover_count(struct step *s, struct waiting *ret);
+/* Those of our moves that wait for somebody. */
+MUST_USE int handover_count(struct step *s, const struct waiting **ret);
 /* The sealed entries that a control change refers to; ROW_NONE: not held, or they do not open.
  */
 MUST_USE int handover_words(

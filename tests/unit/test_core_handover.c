@@ -47,6 +47,25 @@ static struct move_row row_of(struct fix *x, unsigned at, const struct id *recor
 	return row;
 }
 
+static int count(struct step *s, void *ctx)
+{
+	const struct waiting **ret = ctx;
+
+	return handover_count(s, ret);
+}
+
+/* What a status says: so many moves wait, and so many of them are late. */
+static void assert_waiting(
+	struct fix *x, unsigned at, uint64_t moves, uint64_t warned, uint64_t alarmed)
+{
+	const struct waiting *w;
+
+	assert_int_equal(fix_inside(x, at, count, &w), 0);
+	assert_int_equal(w->moves, moves);
+	assert_int_equal(w->warned, warned);
+	assert_int_equal(w->alarmed, alarmed);
+}
+
 /* 2026-01-01 is a holiday and a Thursday: what is offered then has until Monday 00:00, which is
  * one working day behind Friday 00:00, and until Friday week for the alarm. */
 static void wait_is_told_of_once_for_each_limit_and_no_more_after_a_restart(void **state)
@@ -56,12 +75,17 @@ static void wait_is_told_of_once_for_each_limit_and_no_more_after_a_restart(void
 
 	(void)state;
 	fix_introduce_all(x);
+	assert_waiting(x, NORTH, 0, 0, 0);
 	record = fix_offered(x, NORTH, SOUTH);
+	assert_waiting(x, NORTH, 1, 0, 0);
 	wait_until(x, 4 * DAY_MS - 1000);
+	assert_waiting(x, SOUTH, 1, 0, 0);
 	assert_int_equal(told(x, NORTH, "warns of") + told(x, SOUTH, "warns of"), 0);
 	wait_until(x, 4 * DAY_MS + HOUR_MS);
 	assert_int_equal(told(x, NORTH, "warns of"), 1);
 	assert_int_equal(told(x, SOUTH, "warns of"), 1);
+	assert_waiting(x, NORTH, 1, 1, 0);
+	assert_waiting(x, SOUTH, 1, 1, 0);
 	fix_restart(x, NORTH);
 	wait_until(x, 7 * DAY_MS);
 	assert_int_equal(told(x, NORTH, "warns of"), 1);
@@ -70,6 +94,7 @@ static void wait_is_told_of_once_for_each_limit_and_no_more_after_a_restart(void
 	assert_int_equal(told(x, NORTH, "is alarmed by"), 1);
 	assert_int_equal(told(x, SOUTH, "is alarmed by"), 1);
 	assert_int_equal(row_of(x, SOUTH, &record).told, 2);
+	assert_waiting(x, SOUTH, 1, 0, 1);
 
 	/* What comes to its end is late no more. */
 	fix_restart(x, SOUTH);
@@ -77,6 +102,8 @@ static void wait_is_told_of_once_for_each_limit_and_no_more_after_a_restart(void
 	assert_int_equal(fix_about(x, SOUTH, VERB_MOVE_DECLINE, &record), 0);
 	fix_wait(x, 1);
 	assert_int_equal(row_of(x, NORTH, &record).phase, MOVE_SETTLED);
+	assert_waiting(x, NORTH, 0, 0, 0);
+	assert_waiting(x, SOUTH, 0, 0, 0);
 	wait_until(x, 30 * DAY_MS);
 	assert_int_equal(told(x, NORTH, "warns of") + told(x, NORTH, "is alarmed by"), 2);
 	fix_free(x);
