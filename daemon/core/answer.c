@@ -16,7 +16,7 @@
 #define ANSWER_HARD ((size_t)250 * 1024)
 #define BUDGET_MAX  ((uint64_t)1024 * 1024) /* of one GET, whatever it says */
 /* Answers leave when a turn has ended, and nobody has more open than this. */
-#define GETS_IN_TURN  (4 * GETS_MAX)
+#define GETS_IN_TURN  (2 * GETS_MAX)
 #define BYTES_IN_TURN ((uint64_t)6 * 1024 * 1024)
 
 struct answer {
@@ -27,6 +27,7 @@ struct answer {
 	struct answering *at;
 	struct message m;
 	size_t bytes, soft; /* beyond .soft no further run is begun */
+	bool begun;         /* this GET has had a message: no run goes beyond its budget */
 	bool cut;           /* something did not fit: there is more than is said */
 	size_t room_bundles, room_path, room_keys, room_runs, room_evidence;
 };
@@ -86,6 +87,13 @@ static uint64_t had(const struct message *get, const struct place *at)
 	return 0;
 }
 
+static bool lacks(const struct answer *an, const struct place *at)
+{
+	const uint64_t held = had(an->get, at);
+
+	return held < at->seq || held == UINT64_MAX;
+}
+
 static int path_order(const void *x, const void *y)
 {
 	const struct path_at *a = x, *b = y;
@@ -119,11 +127,10 @@ static int add_path(struct answer *an)
 
 	for (size_t i = 0; !r && v && i < an->affairs->n_all; i++) {
 		const struct id *record = &an->get->get.record;
-		const uint64_t held = had(an->get, &v[i].at);
 		struct wire_change c;
 
 		if ((at->path_begun && path_order(&v[i], &at->path) <= 0) ||
-			(held >= v[i].at.seq && held != UINT64_MAX))
+			!lacks(an, &v[i].at))
 			continue;
 		r = control_get(an->s->view, record, &v[i].at, &c);
 		if (r)
@@ -140,8 +147,26 @@ static int add_path(struct answer *an)
 	return r ? err_up(r) : 0;
 }
 
+/* Who does not ask for keys has those of the epochs that it knows. */
+static uint32_t first_epoch(const struct answer *an)
+{
+	const struct affairs *a = an->affairs;
+	uint32_t first = UINT32_MAX;
+
+	if (an->at->keys)
+		return 0;
+	for (size_t i = 0; i < a->n_all; i++) {
+		const struct control *c = &a->all[i]->control;
+
+		if (c->n_keys && c->keys[0].epoch < first && lacks(an, &a->all[i]->ref.at))
+			first = c->keys[0].epoch;
+	}
+	return first;
+}
+
 static int add_keys(struct answer *an)
 {
+	const uint32_t first = first_epoch(an);
 	const struct affairs *a = an->affairs;
 	const struct member *m = affairs_member(a, &an->p->region);
 
@@ -152,7 +177,7 @@ static int add_keys(struct answer *an)
 		int r;
 
 		if (k->class > 31 || !(m->row.classes & 1u << k->class) ||
-			k->epoch < m->row.first_epoch)
+			k->epoch < m->row.first_epoch || k->epoch < first)
 			continue;
 		if (!fits(an, sizeof(wrap) + 16))
 			return 0;
@@ -186,7 +211,7 @@ static int add_run(struct answer *an, struct place at, uint64_t head, size_t *re
 			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
 		size = wire_change_size(&c);
 		if (bytes + size > RUN_BYTES_MAX || an->bytes + bytes + size > ANSWER_HARD ||
-			(signed_n && an->bytes + bytes + size > an->soft))
+			((signed_n || an->begun) && an->bytes + bytes + size > an->soft))
 			break;
 		grown = arena_grow(s->arena, run.changes, run.n, &room, sizeof(*grown));
 		if (!grown)
@@ -298,9 +323,11 @@ static struct answering *find_answering(struct peer *p, const struct message *ge
 	}
 	if (!at->busy || at->request != get->get.request ||
 		!id_equal(&at->record, &get->get.record))
-		*at = (struct answering){
-			.busy = true, .request = get->get.request, .record = get->get.record
-		};
+		*at = (struct answering){ .busy = true,
+			.path_open = true,
+			.keys = get->get.keys,
+			.request = get->get.request,
+			.record = get->get.record };
 	at->used = ++p->n_answers;
 	return at;
 }
@@ -319,7 +346,7 @@ static int add_head(struct answer *an)
 }
 
 /* One message of an answer that has .left bytes to go. *ret: what it took. */
-static int say_some(struct answer *an, bool head, uint64_t left, uint64_t *ret)
+static int say_some(struct answer *an, uint64_t left, uint64_t *ret)
 {
 	int r = 0;
 
@@ -331,10 +358,6 @@ static int say_some(struct answer *an, bool head, uint64_t left, uint64_t *ret)
 	an->cut = false;
 	an->room_bundles = an->room_path = an->room_keys = an->room_runs = an->room_evidence =
 		0;
-	if (head) {
-		an->at->path_open = true;
-		an->at->path_begun = false;
-	}
 	if (an->at->path_open)
 		r = add_head(an);
 	/* A long path does not leave the chains without room. */
@@ -359,7 +382,6 @@ int sync_get(struct step *s, struct peer *p, const struct message *m)
 	struct answer an = { .s = s, .p = p, .get = m };
 	uint64_t left = m->get.budget < BUDGET_MAX ? m->get.budget : BUDGET_MAX;
 	uint64_t bytes = 0;
-	bool head = m->get.keys;
 	int r;
 
 	if (++p->gets_in_turn > GETS_IN_TURN || p->answered_in_turn > BYTES_IN_TURN)
@@ -382,10 +404,10 @@ int sync_get(struct step *s, struct peer *p, const struct message *m)
 		return err_up(r);
 	an.at = find_answering(p, m);
 	do {
-		r = say_some(&an, head, left, &bytes);
+		r = say_some(&an, left, &bytes);
 		if (r)
 			return err_up(r);
-		head = false;
+		an.begun = true;
 		p->answered_in_turn += bytes;
 		left -= bytes < left ? bytes : left;
 	} while (an.m.changes.more && p->state == PEER_LIVE);

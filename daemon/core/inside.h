@@ -20,8 +20,7 @@
 #include "daemon/core/rows.h"
 
 #define PEERS_MAX      64
-#define GETS_MAX       8
-#define HEADED_MAX     32
+#define GETS_MAX       16
 #define FOLLOWERS_MAX  32
 #define STREAMS_MAX    16
 #define SEEN_MAX       256
@@ -75,6 +74,7 @@ struct get_slot {
 struct answering {
 	bool busy, done;
 	bool path_open, path_begun; /* the path goes on behind .path, or at its beginning */
+	bool keys;                  /* the key wraps are asked for */
 	uint32_t request;
 	struct id record;
 	struct place next;
@@ -146,8 +146,6 @@ struct peer {
 	uint64_t asked_budget; /* what is left of it, as we count */
 	uint64_t owed;         /* bytes that it may send us, all requests together */
 	struct get_slot gets[GETS_MAX];
-	struct id headed[HEADED_MAX]; /* wants whose cards and path have come: a ring */
-	size_t headed_next;
 	struct id want_after; /* the round through its wants goes on behind this record */
 	msec wants_due; /* a failed want is tried again then; 0: nothing waits for the clock */
 	uint64_t wants; /* rows of WANT */
@@ -558,6 +556,9 @@ void follow_gone(struct node *n, uint64_t client);
 /* uptake.c --------------------------------------------------------------------------------- */
 /* The fold of this record is needed, at some time soon. */
 MUST_USE int uptake_put(struct step *s, const struct id *record);
+/* More records are wanted than are asked for at once: none is opened in the step that takes it.
+ */
+bool uptake_later(const struct node *n);
 msec uptake_due(const struct node *n);
 /* The next portion. */
 MUST_USE int uptake_some(struct step *s);

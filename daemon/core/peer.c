@@ -112,7 +112,6 @@ void peer_lost(struct step *s, struct peer *p)
 	p->feed_sent = p->feed_budget = p->asked_budget = p->owed = 0;
 	memset(p->gets, 0, sizeof(p->gets));
 	memset(p->answers, 0, sizeof(p->answers));
-	memset(p->headed, 0, sizeof(p->headed));
 	if (p->state == PEER_LIVE) {
 		p->since_ms = s->event->wall_ms;
 		p->was_live = true;

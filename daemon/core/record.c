@@ -333,7 +333,7 @@ static int check_complete(struct step *s, const struct id *record, const struct 
 	r = record_progress(s, record, a, &p);
 	if (r || !p.whole)
 		return r ? err_up(r) : 0;
-	if (!f && row->changes > FOLD_AT_ONCE)
+	if (!f && (row->changes > FOLD_AT_ONCE || uptake_later(s->node)))
 		return uptake_put(s, record);
 	if (!f) {
 		r = fold_read(s, record, &own);

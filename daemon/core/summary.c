@@ -248,7 +248,7 @@ int summary_refresh(struct step *s, const struct id *record)
 		return err_odd(r);
 	if (y.changes == row.changes)
 		return 0;
-	if (row.changes > FOLD_AT_ONCE)
+	if (row.changes > FOLD_AT_ONCE || uptake_later(s->node))
 		return uptake_put(s, record);
 	r = fold_read(s, record, &f);
 	if (r)

@@ -13,7 +13,7 @@
 #define GET_FIRST    ((uint64_t)256 * 1024)      /* most records are smaller */
 #define GET_NEXT     ((uint64_t)1024 * 1024)     /* of a large one, */
 #define GETS_AHEAD   2                           /* asked for so many times ahead */
-#define GETS_BYTES   ((uint64_t)3 * 1024 * 1024) /* under way from one peer, about */
+#define GETS_BYTES   ((uint64_t)4 * 1024 * 1024) /* asked for and not come, of one peer */
 #define HAVES_MAX    1024
 #define MESSAGE_COST 4096 /* a small message is charged as much */
 
@@ -53,13 +53,18 @@ static struct get_slot *free_slot(struct peer *p)
 	return NULL;
 }
 
-/* What may come from this peer for all that it was asked. */
+/* What this peer was asked for. With what an answer may be larger than its budget, by less than
+ * a frame, that is what may come. */
 static uint64_t under_way(const struct peer *p)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < GETS_MAX; i++)
-		sum += p->gets[i].busy ? p->gets[i].owed : 0;
+	for (size_t i = 0; i < GETS_MAX; i++) {
+		const struct get_slot *slot = &p->gets[i];
+		const uint64_t over = slot->asked * FRAME_MAX;
+
+		sum += slot->busy && slot->owed > over ? slot->owed - over : 0;
+	}
 	return sum;
 }
 
@@ -69,28 +74,6 @@ static bool being_asked(const struct peer *p, const struct id *record)
 		if (p->gets[i].busy && id_equal(&p->gets[i].record, record))
 			return true;
 	return false;
-}
-
-/* Cards, path and keys come with the first answer to a want and are not asked for in those that
- * follow: unless it is forgotten that they came, which costs bytes and nothing else. */
-static struct id *find_headed(struct peer *p, const struct id *record)
-{
-	for (size_t i = 0; i < HEADED_MAX; i++)
-		if (id_equal(&p->headed[i], record))
-			return &p->headed[i];
-	return NULL;
-}
-
-static void set_headed(struct peer *p, const struct id *record, bool headed)
-{
-	struct id *at = find_headed(p, record);
-
-	if (at && !headed)
-		*at = (struct id){ 0 };
-	if (at || !headed)
-		return;
-	p->headed[p->headed_next] = *record;
-	p->headed_next = (p->headed_next + 1) % HEADED_MAX;
 }
 
 static int add_have(
@@ -207,7 +190,8 @@ static int ask(struct step *s, struct peer *p, struct get_slot *slot)
 	/* Who is not in the circle, as far as we know, is asked as if we knew nothing: what is
 	 * held here is not for everybody who can name a record (P7.9). */
 	if (affairs_role(a, &p->region) != ROLE_NONE) {
-		m.get.keys = !slot->asked && (!whole || !find_headed(p, &slot->record));
+		/* Each wrap is two key agreements there and one here. */
+		m.get.keys = !slot->asked && !whole;
 		r = collect_have(s, p, &slot->record, a, &m);
 		if (r)
 			return err_up(r);
@@ -303,14 +287,12 @@ int sync_drop(struct step *s, struct peer *p, const struct id *record)
 		p->wants--;
 	if (!p->wants)
 		p->wants_since_ms = 0;
-	set_headed(p, record, false);
 	return want_del(s->view, &p->region, record);
 }
 
 int sync_refuse(struct step *s, struct peer *p, const struct id *record, int verdict)
 {
 	p->wants_due = s->event->now + WANT_PAUSE;
-	set_headed(p, record, false);
 	return peer_refuse(s, p, record, chain_verdict(verdict), false);
 }
 
@@ -489,7 +471,6 @@ static int take(struct step *s, struct peer *p, struct get_slot *slot, const str
 	*ret_go = slot->path_open;
 	if (r || !on)
 		return r ? err_up(r) : 0;
-	set_headed(p, record, true);
 	r = record_count(s, record, 0);
 	if (!r)
 		r = take_keys(s, p, m, ret_any);

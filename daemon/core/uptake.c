@@ -3,7 +3,7 @@
 /*
  * Uptake: what has come is stored at once, and opened afterwards. A record that needs its fold,
  * for its summary or because the open Offer to us has all that it names (P6.7), stands in STALE
- * until then, also over a restart. It is read a portion a step, when no bulk of a peer comes,
+ * until then, also over a restart. It is read a portion a turn, when no bulk of a peer comes,
  * and now and then when it does not end: nobody waits for it long, and it for nobody.
  */
 
@@ -14,10 +14,12 @@
 #include "daemon/core/fold.h"
 #include "daemon/core/inside.h"
 
-#define PORTION   128 /* changes a step */
-#define QUIET     20  /* ms without bulk before it goes on */
-#define AT_LEAST  200 /* and the longest that it waits */
-#define ANEW_MOST 3   /* then it is read in one go */
+#define PORTION     256 /* changes a turn, of one record or of several */
+#define RECORD_COST 8   /* and what else there is to do for one */
+#define QUIET       20  /* ms without bulk before it goes on, when there is more to come, */
+#define PAUSE       2   /* and when there is not: not in the turn that stores the last */
+#define AT_LEAST    200 /* and the longest that it waits */
+#define ANEW_MOST   3   /* then it is read in one go */
 
 struct uptake {
 	struct fold_reading reading;
@@ -41,9 +43,24 @@ int uptake_put(struct step *s, const struct id *record)
 	return r ? err_odd(r) : 0;
 }
 
+/* More records than that are wanted from one peer. */
+static bool wants_more(const struct node *n, uint64_t than)
+{
+	for (size_t i = 0; i < n->n_peers; i++)
+		if (n->peers[i]->state == PEER_LIVE && n->peers[i]->wants > than)
+			return true;
+	return false;
+}
+
+bool uptake_later(const struct node *n)
+{
+	return wants_more(n, GETS_MAX);
+}
+
 msec uptake_due(const struct node *n)
 {
-	const msec latest = n->uptake_last + AT_LEAST, quiet = n->bulk_last + QUIET;
+	const msec latest = n->uptake_last + AT_LEAST;
+	const msec quiet = n->bulk_last + (wants_more(n, 0) ? QUIET : PAUSE);
 
 	if (!n->stale)
 		return MSEC_NEVER;
@@ -140,12 +157,16 @@ static int pass_over(struct step *s)
 		s, &(struct tell){ .verb = TELL_REFUSES, .record = record, .text = "damaged" });
 }
 
-static int portion(struct step *s)
+/* Up to *left changes of the record that is being read. */
+static int portion(struct step *s, size_t *left)
 {
 	struct uptake *u = s->node->uptake;
+	const size_t before = u->reading.n;
 	struct record_row row;
-	int r = fold_some(s, &u->reading, u->anew < ANEW_MOST ? PORTION : SIZE_MAX);
+	int r = fold_some(s, &u->reading, u->anew < ANEW_MOST ? *left : SIZE_MAX);
+	const size_t took = u->reading.n - before + RECORD_COST;
 
+	*left -= took < *left ? took : *left;
 	if (r == -EUCLEAN)
 		return pass_over(s);
 	if (r)
@@ -163,14 +184,17 @@ static int portion(struct step *s)
 int uptake_some(struct step *s)
 {
 	struct node *n = s->node;
+	size_t left = PORTION;
 	int r = 0;
 
 	if (s->event->now < uptake_due(n))
 		return 0;
 	n->uptake_last = s->event->now;
-	if (!n->uptake)
-		r = begin_next(s);
-	if (!r && n->uptake)
-		r = portion(s);
+	while (!r && n->stale && left) {
+		if (!n->uptake)
+			r = begin_next(s);
+		if (!r && n->uptake)
+			r = portion(s, &left);
+	}
 	return r ? err_up(r) : 0;
 }

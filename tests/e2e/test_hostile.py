@@ -726,7 +726,7 @@ class Hostiles(unittest.TestCase):
         gets = 1 if link.expect('get') else 0
         while (m := link.hear(1)) is not None:
             gets += m.HasField('get')
-        self.assertEqual(gets, 6)  # 3 MiB are under way with one peer; the other 94 wait
+        self.assertEqual(gets, 16)  # 4 MiB are asked for of one peer; the other 84 wait
         self.arrives()
         # What the silent one says that it has too comes from who answers, and as soon as ever.
         made = self.south.ctl('record', 'new', json=True)['made']['record']

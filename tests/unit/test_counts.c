@@ -422,7 +422,7 @@ static void a_long_outage_costs_its_peer_one_row_a_record_and_few_verifications(
 	struct fix *x = fix_new(2);
 	struct id records[RECORDS];
 	struct store_stat stat;
-	struct spent s;
+	struct spent s, asked;
 
 	(void)state;
 	fix_introduce_all(x);
@@ -441,10 +441,14 @@ static void a_long_outage_costs_its_peer_one_row_a_record_and_few_verifications(
 	assert_in_range(stat.rows[TABLE_FEED], 64, 64 + 8 * RECORDS);
 	x->cut[0][1] = x->cut[1][0] = false;
 	s = spent_by(x, 1);
+	asked = spent_by(x, 0);
 	fix_wait(x, 150); /* and the last of it is acknowledged when it polls */
 	for (unsigned i = 0; i < RECORDS; i++)
 		assert_int_equal(held(x, 1, &records[i]), held(x, 0, &records[i]));
 	assert_in_range(since(x, 1, &s).crypto.verifies, 64, 64 + 3 * RECORDS);
+	/* Whose keys are all there is sent none. */
+	assert_int_equal(since(x, 0, &asked).crypto.wraps, 0);
+	assert_int_equal(since(x, 1, &s).crypto.wraps, 0);
 	assert_int_equal(store_stat(x->v[0].store, &stat), 0);
 	assert_int_equal(stat.rows[TABLE_FEED], 0);
 	fix_free(x);

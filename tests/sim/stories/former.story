@@ -71,11 +71,11 @@ tells
 	  30.032 north has R1 south 18
 	  35.000 north accepts R1 south
 	  35.011 south wants R1 north
-	  35.035 south stores R1 north 3
-	  35.035 south has R1 north 20
-	  35.035 south releases R1 north
-	  35.046 north stores R1 south 1
-	  35.046 north takes over R1
+	  35.034 south stores R1 north 3
+	  35.034 south has R1 north 20
+	  35.034 south releases R1 north
+	  35.045 north stores R1 south 1
+	  35.045 north takes over R1
 	  40.000 south is told not-custodian
 	  40.000 south shows R1 custodian=north, custody=reader, role=reader, changes=21, entries=7, conflicts=0
 	  40.000 east lists R1 custodian=south, custody=none, role=none, changes=17, entries=6, conflicts=0

@@ -53,13 +53,13 @@ show east R1
 tells
 	  35.010 east stores R1 north 1
 	  35.010 north stores R1 east 1
-	  35.839 south dials north
-	  35.859 south greets north
-	  35.869 north greets south
-	  35.882 south wants R1 north
-	  35.890 north wants R1 south
-	  35.902 south has R1 north 14
-	  35.924 north refuses R1 south not-in-circle
+	  35.500 south dials north
+	  35.520 south greets north
+	  35.530 north greets south
+	  35.543 south wants R1 north
+	  35.551 north wants R1 south
+	  35.563 south has R1 north 14
+	  35.585 north refuses R1 south not-in-circle
 	 155.000 north shows R1 custodian=east, custody=reader, role=reader, changes=17, entries=5, conflicts=0
 	 155.000 south lists R1 custodian=east, custody=none, role=none, changes=14, entries=3, conflicts=0
 	 155.000 south lists 1
