@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <kith/utf8.h>
+
 struct scan scan_of(struct span in)
 {
 	return (struct scan){ .in = in };
@@ -86,65 +88,9 @@ bool scan_one(struct scan *s, struct scan_field *ret)
 	return ok;
 }
 
-/* How many bytes the character at .at takes; 0: it is none. */
-static size_t character(const uint8_t *at, size_t left)
-{
-	static const struct {
-		uint8_t mask, lead, least, most; /* of the second byte: no overlong forms, no
-						    surrogates, nothing over U+10FFFF */
-		size_t len;
-	} forms[] = {
-		{ 0xff, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xff, 0xed, 0x80, 0x9f, 3 },
-		{ 0xf0, 0xe0, 0x80, 0xbf, 3 },
-		{ 0xff, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xff, 0xf4, 0x80, 0x8f, 4 },
-		{ 0xfc, 0xf0, 0x80, 0xbf, 4 },
-		{ 0xe0, 0xc0, 0x80, 0xbf, 2 },
-	};
-	if (at[0] > 0 && at[0] < 0x80)
-		return 1;
-	if (at[0] == 0 || at[0] == 0xc0 || at[0] == 0xc1)
-		return 0;
-	for (size_t f = 0; f < COUNT(forms); f++) {
-		if ((at[0] & forms[f].mask) != forms[f].lead)
-			continue;
-		if (forms[f].len > left)
-			return 0;
-		if (at[1] < forms[f].least || at[1] > forms[f].most)
-			return 0;
-		for (size_t i = 2; i < forms[f].len; i++) {
-			if ((at[i] & 0xc0) != 0x80)
-				return 0;
-		}
-		return forms[f].len;
-	}
-	return 0;
-}
-
-/* Whether the next eight bytes are ASCII without a NUL, as most text is. */
-static bool eight_plain(const uint8_t *at)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-	uint64_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return !((v | (v - ones)) & high);
-}
-
 bool wire_text_ok(struct span s)
 {
-	for (size_t i = 0; i < s.len;) {
-		if (s.len - i >= 8 && eight_plain(s.at + i)) {
-			i += 8;
-			continue;
-		}
-		size_t n = character(s.at + i, s.len - i);
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
+	return !s.len || (!memchr(s.at, 0, s.len) && utf8_valid(s));
 }
 
 int wire_no_memory(const struct arena *a)

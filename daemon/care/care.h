@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include <kith/care.h>
+#include <kith/utf8.h>
 
 struct span trim(struct span s);
 bool span_same(struct span a, struct span b);          /* byte for byte */
@@ -18,9 +19,8 @@ bool span_same_any_case(struct span a, struct span b); /* ASCII letters only */
 bool span_is(struct span s, const char *text);         /* byte for byte */
 int span_order(struct span a, struct span b);
 struct span span_text(const char *text);
-bool utf8_valid(struct span s);
 /* Length of the first character, 1 if it is none; whether a terminal may be shown it. */
-size_t utf8_next(struct span s, bool *ret_printable);
+size_t text_next(struct span s, bool *ret_printable);
 
 /* Sort an array of pointers, stably. .spare has room for as many. */
 typedef int order_fn(const void *a, const void *b);

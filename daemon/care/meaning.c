@@ -31,7 +31,7 @@ static void put_value(struct line *l, struct span s)
 {
 	while (s.len > 0 && l->len < l->room) {
 		bool printable;
-		size_t n = utf8_next(s, &printable);
+		size_t n = text_next(s, &printable);
 
 		put_char(l, printable ? s.at : (const uint8_t *)"?", printable ? n : 1);
 		s.at += n;

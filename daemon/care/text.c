@@ -68,71 +68,20 @@ int span_order(struct span a, struct span b)
 	return (a.len > b.len) - (a.len < b.len);
 }
 
-/* How many bytes the character at .at[0] has; 0: it is not UTF-8 (RFC 3629). */
-static size_t utf8_len(const uint8_t *at, size_t left)
-{
-	static const struct {
-		uint8_t first, last, low, high; /* of the first byte; of the second */
-		size_t len;
-	} forms[] = {
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	if (at[0] < 0x80)
-		return 1;
-	for (size_t f = 0; f < COUNT(forms); f++) {
-		if (at[0] < forms[f].first || at[0] > forms[f].last)
-			continue;
-		if (left < forms[f].len || at[1] < forms[f].low || at[1] > forms[f].high)
-			return 0;
-		for (size_t i = 2; i < forms[f].len; i++) {
-			if ((at[i] & 0xc0) != 0x80)
-				return 0;
-		}
-		return forms[f].len;
-	}
-	return 0;
-}
-
-bool utf8_valid(struct span s)
-{
-	while (s.len > 0) {
-		size_t n = utf8_len(s.at, s.len);
-
-		if (n == 0)
-			return false;
-		s.at += n;
-		s.len -= n;
-	}
-	return true;
-}
-
 /* What could forge a line or turn a terminal: controls (C0, DEL, C1), line and paragraph
  * separators, and the marks that change the direction of text. */
-static bool harmful(const uint8_t *at, size_t n)
+static bool harmful(uint32_t c)
 {
-	if (n == 1)
-		return at[0] < 0x20 || at[0] == 0x7f;
-	if (n == 2)
-		return at[0] == 0xc2 && at[1] < 0xa0;
-	if (n != 3 || at[0] != 0xe2)
-		return false;
-	return (at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
-	       (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
 }
 
-size_t utf8_next(struct span s, bool *ret_printable)
+size_t text_next(struct span s, bool *ret_printable)
 {
-	size_t n = utf8_len(s.at, s.len);
+	uint32_t c;
+	const size_t n = utf8_next(s, &c);
 
-	*ret_printable = n > 0 && !harmful(s.at, n);
+	*ret_printable = n > 0 && !harmful(c);
 	return n == 0 ? 1 : n;
 }
 

@@ -98,7 +98,6 @@ enum safe { SAFE_LINE, SAFE_LINES /* line ends stay */ };
 /* Text that may hold anything, with everything that moves a cursor or turns writing round made
  * visible (\x1b, \u202e). In the arena; NULL when memory is out. */
 MUST_USE char *safe_text(struct arena *a, struct span text, enum safe how);
-bool safe_utf8(struct span text); /* valid UTF-8; NUL and controls are */
 #define SHORT_TEXT 32
 char *age_text(uint64_t ms, char into[SHORT_TEXT]);     /* "3 min", "2 days" */
 char *date_text(uint64_t wall, char into[SHORT_TEXT]);  /* "2026-11-21 14:02:11" */

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <kith/utf8.h>
+
 #include "daemon/cli/cli.h"
 
 #define DEPTH_MAX 8
@@ -41,7 +43,7 @@ json_t *json_bytes(struct arena *a, struct span bytes)
 
 	if (bytes.len == 0)
 		return json_string("");
-	if (safe_utf8(bytes))
+	if (utf8_valid(bytes))
 		return json_stringn((const char *)bytes.at, bytes.len);
 	text = base64_text(a, bytes);
 	return text ? json_pack("{s:s}", "base64", text) : NULL;

@@ -81,7 +81,7 @@ static int take_row(struct reading *r, const struct csv_row *row)
 	for (size_t i = 0; i < row->n; i++) {
 		struct span cell = bare(row->cells[i]);
 
-		if (!safe_utf8(cell) || (cell.len && memchr(cell.at, 0, cell.len)))
+		if (!wire_text_ok(cell))
 			return cli_say(CLI_FAILED,
 				"%s:%" PRIu32 ": a cell is not UTF-8: save the "
 				"file as CSV UTF-8",

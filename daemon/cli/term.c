@@ -12,51 +12,9 @@
 #include <string.h>
 #include <time.h>
 
+#include <kith/utf8.h>
+
 #include "daemon/cli/cli.h"
-
-/* One character of valid UTF-8 (no overlong forms, no surrogates); its length, 0: not valid. */
-static size_t utf8_next(struct span s, uint32_t *ret)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t c = s.at[0];
-	size_t len = c < 0x80   ? 1
-		     : c < 0xc0 ? 0
-		     : c < 0xe0 ? 2
-		     : c < 0xf0 ? 3
-		     : c < 0xf8 ? 4
-				: 0;
-
-	if (len == 0 || len > s.len)
-		return 0;
-	if (len > 1)
-		c &= 0x7fU >> len;
-	for (size_t i = 1; i < len; i++) {
-		if ((s.at[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s.at[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-
-	*ret = c;
-	return len;
-}
-
-bool safe_utf8(struct span s)
-{
-	uint32_t c;
-
-	while (s.len > 0) {
-		size_t len = utf8_next(s, &c);
-
-		if (len == 0)
-			return false;
-		s.at += len;
-		s.len -= len;
-	}
-
-	return true;
-}
 
 /* Controls, line separators, and what turns or hides writing. */
 static bool hostile(uint32_t c)

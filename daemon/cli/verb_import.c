@@ -14,6 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <kith/utf8.h>
+
 #include "daemon/cli/cli.h"
 #include "daemon/cli/import.h"
 
@@ -112,7 +114,7 @@ static int import_answered(void *ctx, const json_t *reply)
 
 static json_t *text_json(struct span s)
 {
-	return safe_utf8(s) ? json_stringn((const char *)s.at, s.len) : json_string("?");
+	return utf8_valid(s) ? json_stringn((const char *)s.at, s.len) : json_string("?");
 }
 
 static json_t *files_json(const struct care_return *r)

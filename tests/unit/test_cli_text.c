@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <kith/utf8.h>
+
 #include "daemon/cli/cli.h"
 
 static struct arena arena;
@@ -81,8 +83,8 @@ static void bytes_that_are_no_utf8_are_shown_one_by_one(void **state)
 	assert_string_equal(line("\xed\xa0\x80"), "\\xed\\xa0\\x80");
 	assert_string_equal(line("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
 	assert_string_equal(line("\xe2\x82"), "\\xe2\\x82");
-	assert_false(safe_utf8(text("\xc0\xaf")));
-	assert_true(safe_utf8(text("Siân")));
+	assert_false(utf8_valid(text("\xc0\xaf")));
+	assert_true(utf8_valid(text("Siân")));
 }
 
 static void a_nul_does_not_end_what_is_shown(void **state)
