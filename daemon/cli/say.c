@@ -33,12 +33,9 @@ int cli_say(int code, const char *fmt, ...)
 
 int cli_conf(struct cli *c, struct conf *ret)
 {
-	const char *file = c->given[OPT_CONFIG];
 	struct why why = { "" };
-	int rc = conf_load(file ? file : CONF_PATH, ret, &why);
+	int rc = conf_given(c->given[OPT_CONFIG], ret, &why);
 
-	if (rc == CONF_E_ABSENT && !file)
-		rc = conf_defaults(ret);
 	if (rc < 0)
 		return err_up(rc);
 	if (rc > 0)

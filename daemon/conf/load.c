@@ -233,6 +233,15 @@ int conf_defaults(struct conf *ret)
 	return give(0, &c, ret);
 }
 
+int conf_given(const char *path, struct conf *ret, struct why *why)
+{
+	int r = conf_load(path ? path : CONF_PATH, ret, why);
+
+	if (r == CONF_E_ABSENT && !path)
+		r = conf_defaults(ret);
+	return r < 0 ? err_up(r) : r;
+}
+
 int conf_credential(const struct conf *c, uint8_t ret[CONF_CREDENTIAL_LEN], struct why *why)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");

@@ -79,16 +79,6 @@ static int take_options(int argc, char **argv, struct given *ret)
 	return -1;
 }
 
-/* A machine without a configuration runs with the defaults, as kithd does. */
-static int load(const char *config, struct conf *ret, struct why *why)
-{
-	int r = conf_load(config ? config : CONF_PATH, ret, why);
-
-	if (r == CONF_E_ABSENT && !config)
-		r = conf_defaults(ret);
-	return r < 0 ? err_up(r) : r;
-}
-
 static int fail(int r, const struct why *why)
 {
 	(void)fprintf(stderr, "<3>kith-exporter: %s\n",
@@ -114,7 +104,7 @@ int main(int argc, char **argv)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
-	r = g.socket ? 0 : load(g.config, &conf, &why);
+	r = g.socket ? 0 : conf_given(g.config, &conf, &why);
 	if (r == 0)
 		r = server_new(g.listen, g.socket ? g.socket : conf.control_socket, &s, &why);
 	conf_done(&conf);

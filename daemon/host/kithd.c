@@ -87,16 +87,6 @@ static int read_options(int argc, char **argv, struct options *ret, bool *ret_st
 	return 0;
 }
 
-/* A machine without a configuration runs with the defaults. */
-static int load(const char *config, struct conf *ret, struct why *why)
-{
-	int r = conf_load(config ? config : CONF_PATH, ret, why);
-
-	if (r == CONF_E_ABSENT && !config)
-		r = conf_defaults(ret);
-	return r < 0 ? err_up(r) : r;
-}
-
 static int explain(int r, const struct why *why)
 {
 	journal_say(LOG_ERR, NULL, "%s", why->text[0] ? why->text : strerror(r < 0 ? -r : 0));
@@ -166,7 +156,7 @@ int main(int argc, char **argv)
 	if (stop)
 		return r;
 	journal_open(LOG_INFO);
-	r = load(o.config, &h.conf, &why);
+	r = conf_given(o.config, &h.conf, &why);
 	if (r != 0)
 		return explain(r, &why);
 	if (o.check) {

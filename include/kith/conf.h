@@ -55,6 +55,8 @@ struct conf {
 
 /* 0, CONF_E_ABSENT (.path itself is not there), CONF_E_BAD. *ret only on 0. */
 MUST_USE int conf_load(const char *path, struct conf *ret, struct why *why);
+/* As conf_load. .path NULL: CONF_PATH, and all defaults on a machine without it. */
+MUST_USE int conf_given(const char *path, struct conf *ret, struct why *why);
 
 /* One text as if it stood in the file .name, without drop-ins. 0, CONF_E_BAD. */
 MUST_USE int conf_parse(const char *name, const char *text, struct conf *ret, struct why *why);
