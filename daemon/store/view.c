@@ -208,6 +208,16 @@ static int spoil(struct txn *x, enum env_id e, int rc)
 	return VIEW_FULL;
 }
 
+/* Whether that row can be written, and by which transaction. */
+static int writable(struct txn *x, enum table t, struct span key, MDB_txn **ret)
+{
+	if (!x->writing)
+		return err_new(-EPERM);
+	if (!key.len || key.len > VIEW_KEY_MAX)
+		return err_new(-EINVAL);
+	return mdb_of(x, t, ret);
+}
+
 static int write_row(
 	struct txn *x, enum table t, struct span key, struct span value, unsigned flags)
 {
@@ -216,14 +226,8 @@ static int write_row(
 	MDB_val k = val_of(at.key), v;
 	struct span row;
 	MDB_txn *mdb;
-	int r, rc;
+	int r = writable(x, t, key, &mdb), rc;
 
-	if (!x->writing)
-		return err_new(-EPERM);
-	if (!key.len || key.len > VIEW_KEY_MAX)
-		return err_new(-EINVAL);
-
-	r = mdb_of(x, t, &mdb);
 	if (r)
 		return r;
 
@@ -262,14 +266,8 @@ static int del(void *ctx, enum table t, struct span key)
 	struct txn *x = ctx;
 	MDB_val k = val_of(key);
 	MDB_txn *mdb;
-	int r, rc;
+	int r = writable(x, t, key, &mdb), rc;
 
-	if (!x->writing)
-		return err_new(-EPERM);
-	if (!key.len || key.len > VIEW_KEY_MAX)
-		return err_new(-EINVAL);
-
-	r = mdb_of(x, t, &mdb);
 	if (r)
 		return r;
 	recent_drop(&x->store->recent, t, key);
