@@ -201,23 +201,7 @@ int wire_control_decode(struct span bytes, struct arena *a, struct control *ret)
 	r = schema_decode(&control_schema, bytes, a, &m, sizeof(m), &seen);
 	if (r != 0)
 		return r;
-	static const enum control_kind kinds[CONTROL_UNKNOWN] = {
-		0,
-		CONTROL_GENESIS,
-		CONTROL_CIRCLE,
-		CONTROL_OFFER,
-		CONTROL_WITHDRAW,
-		CONTROL_ACCEPT,
-		CONTROL_DECLINE,
-		CONTROL_STAND_DOWN,
-		CONTROL_RELEASE,
-		CONTROL_KEY_EPOCH,
-		CONTROL_CLOSE,
-		CONTROL_ERASURE,
-		CONTROL_ASSUME,
-		CONTROL_RESOLVE,
-	};
-	m.c.kind = kinds[m.c.kind_number];
+	m.c.kind = (enum control_kind)m.c.kind_number;
 	if (!fits_kind(&m.c, seen))
 		return WIRE_E_RANGE;
 	*ret = m.c;
