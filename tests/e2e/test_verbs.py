@@ -60,6 +60,15 @@ def figures(region):
 
 
 class Base(kith.Case):
+    def fill(self, region, record, n):
+        """So many notes, each a number, all of them under way at once."""
+        with region.client() as c:
+            for i in range(n):
+                c.start(verb='record append', record=record, worker='jo',
+                        entries=[record_pb.Entry(kind=1, text=f'{i}')])
+            for i in range(n):
+                self.assertFalse(c.receive().HasField('problem'))
+
     def region(self, name='north', **more):
         return self.f.region(name, port=port(), **more)
 
@@ -174,12 +183,7 @@ class Followed(Base):
     def test_a_long_past_comes_whole_while_others_are_served(self):
         north = self.region().start_kithd()
         record = new_record(north)
-        with north.client() as c:
-            for i in range(1500):
-                c.start(verb='record append', record=record, worker='jo',
-                        entries=[record_pb.Entry(kind=1, text=f'{i}')])
-            for i in range(1500):
-                self.assertFalse(c.receive().HasField('problem'))
+        self.fill(north, record, 1500)
         self.assertEqual(self.numbers(north), list(range(1, 1502)))
         with north.client() as c:
             replies = c.replies(c.start(verb='follow', follow=True))
@@ -351,12 +355,7 @@ class Verified(Base):
     def test_others_are_served_meanwhile_and_only_one_is_carried_out_at_a_time(self):
         north = self.region().start_kithd()
         record = new_record(north)
-        with north.client() as c:
-            for i in range(1500):
-                c.start(verb='record append', record=record, worker='jo',
-                        entries=[record_pb.Entry(kind=1, text=f'{i}')])
-            for i in range(1500):
-                self.assertFalse(c.receive().HasField('problem'))
+        self.fill(north, record, 1500)
         with north.client() as c, north.client() as other:
             first = c.start(verb='verify')
             with self.assertRaises(Problem) as refused:
@@ -427,12 +426,8 @@ class Removed(Base):
         card = os.path.join(south.dir, 'card')
         south.ctl('region', 'card', '--out', card)
         south.stop()
+        self.fill(north, record, 1200)
         with north.client() as c:
-            for i in range(1200):
-                c.start(verb='record append', record=record, worker='jo',
-                        entries=[record_pb.Entry(kind=1, text=f'{i}')])
-            for i in range(1200):
-                self.assertFalse(c.receive().HasField('problem'))
             c.ask(verb='peer remove', peer='south')
             north.kill()
         north.start_kithd()
