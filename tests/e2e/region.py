@@ -378,12 +378,13 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.f = Federation()
         self.addCleanup(self.f.close)
-        self.addCleanup(self._show)
 
-    def _show(self):
-        outcome = self._outcome
-        if outcome and not outcome.success:
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
             print(self.f.logs(), file=sys.stderr)
+        return result
 
 
 def main(failfast=None):
