@@ -92,6 +92,7 @@ struct peer {
 	char name[REGION_NAME_MAX];
 	char endpoint[ENDPOINT_MAX]; /* where to dial it; empty: it dials us */
 	bool we_dial;
+	bool was_live; /* then .lived is the end of the last session */
 	struct pubkey curve_keys[CURVE_KEYS_MAX];
 	size_t n_curve_keys;
 	struct pubkey kem_key;
@@ -99,8 +100,7 @@ struct peer {
 
 	enum peer_state state;
 	unsigned failures; /* in a row */
-	bool was_live;
-	msec lived; /* if .was_live: the end of the last session */
+	msec lived;
 	uint64_t link;
 	msec due; /* of the state: dial again, give up greeting, poll */
 	uint64_t last_heard_ms;
@@ -137,8 +137,8 @@ struct peer {
 
 	/* how it behaves */
 	msec offended, shut_until;
-	msec idle_since; /* what it says since then and what changes nothing: */
-	unsigned idle;
+	msec idle_since;
+	unsigned idle;     /* messages since then that changed nothing */
 	unsigned offences; /* that ended a link, without a quiet time between them */
 	uint32_t next_request;
 
