@@ -67,6 +67,17 @@ static int add_keys(struct walk *w, const struct key_commitment *keys, size_t n)
 	return 0;
 }
 
+/* Consecutive (P5.1). Two lives of one custodian, or two branches, may begin the same epoch; a
+ * leap brings nothing, or one change could use up all the numbers that there are. */
+static int take_epoch(struct walk *w, const struct held *h)
+{
+	const struct control *c = &h->control;
+
+	if (!c->n_keys || c->keys[0].epoch > w->a->epoch + 1)
+		return 0;
+	return add_keys(w, c->keys, c->n_keys);
+}
+
 static int add_past_keys(struct walk *w, const struct key_commitment *keys, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -209,7 +220,8 @@ static int take_release(
 	w->a->forked = true;
 	return BRANCH(w, ((struct branch){ .release = h,
 				 .custodian = o->offer->control.to,
-				 .term = t->number + 1 }));
+				 .term = t->number + 1,
+				 .epoch = w->a->epoch }));
 }
 
 static bool of_term(const struct held *h, const struct term *t)
@@ -232,7 +244,7 @@ static int take_one(
 	case CONTROL_CIRCLE:
 		return take_circle(w, h, &t->custodian);
 	case CONTROL_KEY_EPOCH:
-		return add_keys(w, h->control.keys, h->control.n_keys);
+		return take_epoch(w, h);
 	case CONTROL_GENESIS:
 	case CONTROL_ACCEPT:
 	case CONTROL_DECLINE:
@@ -393,7 +405,7 @@ static int walk_branches(struct walk *w)
 {
 	for (size_t i = 0; i < w->n_branches && i < w->n; i++) {
 		const struct branch b = w->branches[i];
-		struct affairs beside = { .forked = true };
+		struct affairs beside = { .forked = true, .epoch = b.epoch };
 		struct walk side = { .all = w->all,
 			.placed = w->placed,
 			.resolves = w->resolves,

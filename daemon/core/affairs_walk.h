@@ -15,6 +15,7 @@ struct branch {
 	const struct held *release;
 	struct id custodian;
 	uint64_t term;
+	uint32_t epoch; /* the newest where it branches off */
 };
 
 struct walk {

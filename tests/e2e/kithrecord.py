@@ -285,7 +285,8 @@ class Custody:
         if k.kind == kf.CIRCLE:
             self._circle(k)
         elif k.kind == kf.KEY_EPOCH:
-            self._take_keys(k.keys, self.epoch + 1)
+            if k.keys[0].epoch <= self.epoch + 1:  # of a leap nothing comes (P5.1)
+                self._take_keys(k.keys, self.epoch + 1)
         elif k.kind == kf.OFFER:
             self._offer(c, term)
         elif k.kind in (kf.WITHDRAW, kf.RELEASE):

@@ -360,24 +360,6 @@ static void nobody_can_put_the_custodian_out_or_another_in_its_place(void **stat
 	assert_int_equal(role_of(s, B), ROLE_NONE);
 }
 
-static void the_newest_epoch_is_the_highest_that_a_counting_change_commits_to(void **state)
-{
-	struct set *s = *state;
-	struct held *g = genesis(s), *k = custodian(s, A, CONTROL_KEY_EPOCH, 1, g);
-
-	s->keys[1] = (struct key_commitment){ .epoch = 2 };
-	k->control.keys = &s->keys[1];
-	k->control.n_keys = 1;
-	assert_int_equal(read_affairs(s)->epoch, 2);
-
-	/* A region that is not custodian begins none. */
-	k = custodian(s, B, CONTROL_KEY_EPOCH, 1, g);
-	s->keys[2] = (struct key_commitment){ .epoch = 3 };
-	k->control.keys = &s->keys[2];
-	k->control.n_keys = 1;
-	assert_int_equal(read_affairs(s)->epoch, 2);
-}
-
 static void an_unknown_kind_stops_work_only_with_must_understand(void **state) /* P6.11 */
 {
 	struct set *s = *state;
@@ -589,7 +571,6 @@ int main(void)
 		TEST(a_reader_writes_access_entries_only),
 		TEST(a_writer_that_becomes_a_reader_keeps_what_it_wrote),
 		TEST(nobody_can_put_the_custodian_out_or_another_in_its_place),
-		TEST(the_newest_epoch_is_the_highest_that_a_counting_change_commits_to),
 		TEST(an_unknown_kind_stops_work_only_with_must_understand),
 		TEST(the_order_in_which_changes_came_makes_no_difference),
 		TEST(affairs_agree_with_the_model_on_all_that_a_region_can_know),
