@@ -109,6 +109,14 @@ static void assert_rows(struct fixture *f)
 	fixture_close(f);
 }
 
+/* The copy is the store as it was. */
+static void assert_copied(struct fixture *f)
+{
+	assert_in_range(
+		snprintf(f->dir, sizeof(f->dir), "%s", copy_of(f)), 1, sizeof(f->dir) - 1);
+	assert_rows(f);
+}
+
 static void a_store_of_this_format_is_left_alone_and_not_copied(void **state)
 {
 	struct fixture *f = *state;
@@ -139,9 +147,7 @@ static void an_older_one_is_copied_first_and_the_older_kith_is_refused_with_the_
 	assert_non_null(strstr(f->why.text, "store format 2, this one knows 1"));
 	assert_non_null(strstr(f->why.text, "put back the copy"));
 
-	/* The copy is the store as it was. */
-	snprintf(f->dir, sizeof(f->dir), "%s", copy_of(f));
-	assert_rows(f);
+	assert_copied(f);
 }
 
 static void what_was_interrupted_between_the_two_environments_goes_on_there(void **state)
@@ -165,8 +171,7 @@ static void what_was_interrupted_between_the_two_environments_goes_on_there(void
 	/* The copy of the first attempt is the one before the upgrade. */
 	assert_int_equal(stat(copy_of(f), &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
-	snprintf(f->dir, sizeof(f->dir), "%s", copy_of(f));
-	assert_rows(f);
+	assert_copied(f);
 }
 
 static void several_formats_are_gone_through_one_after_the_other(void **state)
@@ -201,8 +206,7 @@ static void a_copy_that_was_only_begun_is_made_anew(void **state)
 	assert_int_equal(fclose(file), 0);
 	assert_int_equal(upgrade(f, 2, marks), 0);
 	assert_int_not_equal(access(part, F_OK), 0);
-	snprintf(f->dir, sizeof(f->dir), "%s", copy_of(f));
-	assert_rows(f);
+	assert_copied(f);
 }
 
 static void a_step_that_is_missing_is_not_skipped(void **state)
