@@ -16,36 +16,63 @@
 /* Access entries ----------------------------------------------------------------------------
  */
 
-/* One per user, record, purpose and hour: whether this one was there already. */
-static int seen_before(struct ask *a, const struct id *record, uint32_t what, bool *ret)
+/* One per user, record, purpose and hour: what stands for it in the ring. */
+static int hash_of(
+	struct step *s, const struct audit_reading *reading, uint32_t what, struct hash *ret)
 {
-	struct node *n = a->s->node;
-	const char *user = a->s->event->user ? a->s->event->user : "";
-	uint64_t hour = a->s->event->wall_ms / HOUR_MS;
+	const uint64_t hour = reading->at_ms / HOUR_MS;
+
+	return crypto_hash(s->crypto,
+		(struct span[]){ SPAN_OF(reading->record), SPAN_OF(hour), SPAN_OF(what),
+			reading->user, SPAN_LIT("\0"), reading->worker, SPAN_LIT("\0"),
+			reading->purpose },
+		8, ret);
+}
+
+/* Whether this one was there already; now it is. */
+static int seen_before(
+	struct step *s, const struct audit_reading *reading, uint32_t what, bool *ret)
+{
+	struct node *n = s->node;
 	struct hash h;
-	int r = crypto_hash(a->s->crypto,
-		(struct span[]){ SPAN_OF(*record), SPAN_OF(hour), SPAN_OF(what),
-			{ (const uint8_t *)user, strlen(user) + 1 }, a->q.worker,
-			SPAN_LIT("\0"), a->q.purpose },
-		7, &h);
+	int r = hash_of(s, reading, what, &h);
 
 	if (r)
 		return err_odd(r);
 	*ret = false;
-	for (size_t i = 0; i < SEEN_MAX; i++)
-		if (hash_equal(&n->seen[i].what, &h)) {
-			*ret = true;
-			return 0;
-		}
+	for (size_t i = 0; i < SEEN_MAX && !*ret; i++)
+		*ret = hash_equal(&n->seen[i].what, &h);
+	if (*ret)
+		return 0;
 	n->seen[n->seen_next].what = h;
 	n->seen_next = (n->seen_next + 1) % SEEN_MAX;
 	return 0;
+}
+
+static int see_again(struct step *s, const struct audit_reading *reading)
+{
+	const uint32_t what = reading->verb == VERB_RECORD_SHOW ? ACCESS_SHOWN
+			      : reading->verb == VERB_TIMELINE  ? ACCESS_TIMELINE
+			      : reading->verb == VERB_EXPORT    ? ACCESS_EXPORTED
+								: 0;
+	bool before;
+
+	return what ? seen_before(s, reading, what, &before) : 0;
+}
+
+int access_restore(struct step *s)
+{
+	const uint64_t now = s->node->options.started_ms;
+
+	return audit_readings(s, now - now % HOUR_MS, SEEN_MAX, see_again);
 }
 
 int access_note(struct ask *a, const struct id *record, enum access_what what)
 {
 	struct step *s = a->s;
 	const char *user = s->event->user ? s->event->user : "unknown";
+	const struct audit_reading now = { s->event->wall_ms, a->q.verb, *record,
+		{ (const uint8_t *)user, strlen(user) }, a->q.worker, a->q.purpose };
 	struct entry e = { .kind = ENTRY_ACCESS,
 		.has_effective = true,
 		.effective = node_today(s),
@@ -56,7 +83,7 @@ int access_note(struct ask *a, const struct id *record, enum access_what what)
 	const struct affairs *f;
 	struct ref ref;
 	bool before;
-	int r = seen_before(a, record, what, &before);
+	int r = seen_before(s, &now, what, &before);
 
 	if (!r)
 		r = node_affairs(s, record, &f);

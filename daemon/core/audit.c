@@ -299,6 +299,30 @@ int audit_note(struct ask *a, int problem)
 	return 0;
 }
 
+int audit_readings(struct step *s, uint64_t since_ms, unsigned most, audit_fn *see)
+{
+	int r = 0;
+
+	for (uint64_t n = s->node->audit_next - 1; n > 0 && most > 0 && !r; n--, most--) {
+		struct audit_row row;
+		struct span value;
+		uint8_t key[8];
+
+		key_write(n, key);
+		r = row_get(s->view, TABLE_AUDIT, SPAN_OF(key), &value);
+		if (r)
+			return r == ROW_NONE ? 0 : err_up(r); /* those before it are gone */
+		if (!row_read(value, &row))
+			return err_new(-EUCLEAN);
+		if (row.at_ms < since_ms)
+			return 0;
+		if (!row.problem && !id_is_zero(&row.record))
+			r = see(s, &(struct audit_reading){ row.at_ms, row.verb, row.record,
+					   row.user, row.worker, row.purpose });
+	}
+	return r ? err_up(r) : 0;
+}
+
 /* ---- Showing ---- */
 
 /* .user is "uid 1000 (jo)"; 1000, jo and all of it mean him. */

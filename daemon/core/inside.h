@@ -783,3 +783,6 @@ MUST_USE int token_put(
 /* ask.c ------------------------------------------------------------------------------------ */
 MUST_USE int ask_step(struct step *s);
 MUST_USE int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r);
+/* Who has read what in this hour, as the audit has it: a restart writes no second access entry.
+ */
+MUST_USE int access_restore(struct step *s);

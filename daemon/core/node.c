@@ -688,6 +688,8 @@ int node_new(struct crypto *c, const struct node_keys *keys, const struct node_o
 	if (!r)
 		r = count_emergencies(&s);
 	if (!r)
+		r = access_restore(&s);
+	if (!r)
 		r = forget_find(n, v);
 	if (!r)
 		r = uptake_find(n, v);

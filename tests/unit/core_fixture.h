@@ -303,7 +303,9 @@ UNUSED static void fix_wait(struct fix *x, unsigned seconds)
 UNUSED static void fix_ready(struct fix *x, unsigned at)
 {
 	struct side *s = &x->v[at];
-	static const struct node_options o = { .software = "kith test", .listen = "tcp://*:1" };
+	const struct node_options o = {
+		.software = "kith test", .listen = "tcp://*:1", .started_ms = FIX_WALL + x->now
+	};
 	struct why why = { { 0 } };
 
 	assert_int_equal(store_turn_begin(s->store, &s->view), 0);

@@ -259,6 +259,47 @@ static void long_words_of_foreign_letters_are_cut_between_letters(void **state)
 	fix_free(x);
 }
 
+/* Ann looks at a record, for that purpose; how many changes it has then. */
+static uint64_t changes_after(
+	struct fix *x, const struct id *record, enum verb verb, const char *purpose)
+{
+	char hex[ID_TEXT_LEN];
+
+	assert_int_equal(fix_ask(x, NORTH,
+				 &(struct ctl_request){ .verb = verb,
+					 .record = text_span(id_text(record, hex)),
+					 .worker = SPAN_LIT("Ann"),
+					 .purpose = text_span(purpose) }),
+		0);
+	return fix_affairs(x, NORTH, record) ? x->v[NORTH].node->log_next : 0;
+}
+
+static void a_restart_writes_no_second_access_entry_of_the_same_hour(void **state)
+{
+	static const enum verb verbs[] = { VERB_RECORD_SHOW, VERB_TIMELINE, VERB_EXPORT };
+	struct fix *x = noting();
+	struct id record = fix_record(x, NORTH);
+	uint64_t before;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(verbs); i++) {
+		before = x->v[NORTH].node->log_next;
+		assert_int_equal(changes_after(x, &record, verbs[i], "visit"), before + 1);
+		assert_int_equal(changes_after(x, &record, verbs[i], "visit"), before + 1);
+	}
+	fix_restart(x, NORTH);
+	x->v[NORTH].node->options.audit_keep_ms = (uint64_t)24 * HOUR_S * 1000;
+	before = x->v[NORTH].node->log_next;
+	for (size_t i = 0; i < COUNT(verbs); i++)
+		assert_int_equal(changes_after(x, &record, verbs[i], "visit"), before);
+	/* Another purpose is another reading; so is the same in the next hour. */
+	assert_int_equal(changes_after(x, &record, VERB_TIMELINE, "court"), before + 1);
+	x->now += (uint64_t)HOUR_S * 1000;
+	fix_restart(x, NORTH);
+	assert_int_equal(changes_after(x, &record, VERB_TIMELINE, "visit"), before + 2);
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +307,7 @@ int main(void)
 		cmocka_unit_test(what_anybody_may_see_and_dry_runs_are_not_noted),
 		cmocka_unit_test(rows_are_found_by_record_by_user_and_by_time),
 		cmocka_unit_test(a_question_about_a_record_is_noted_before_it_is_answered),
+		cmocka_unit_test(a_restart_writes_no_second_access_entry_of_the_same_hour),
 		cmocka_unit_test(pages_lead_to_the_end),
 		cmocka_unit_test(notes_of_a_turn_share_a_row_and_are_found_one_by_one),
 		cmocka_unit_test(rows_outlive_the_daemon_and_numbers_go_on),
