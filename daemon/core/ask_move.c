@@ -131,7 +131,7 @@ static const char *state_of(struct step *s, const struct offer *o, const struct 
 
 /* Whose turn it is, in words; NULL: nobody's, it is settled. */
 static const char *waits_for(struct step *s, const struct offer *o, const char *to,
-	const char *from, const struct record_row *row)
+	const char *from, const struct record_row *row, bool parked)
 {
 	bool to_us = id_equal(&o->offer->control.to, &s->node->region);
 
@@ -139,7 +139,12 @@ static const char *waits_for(struct step *s, const struct offer *o, const char *
 	case OFFER_OPEN:
 		if (to_us)
 			return row->complete ? "us: kithctl move accept, or decline"
-					     : "the rest of the record";
+			       : !parked     ? "the rest of the record"
+					     : arena_text(s->arena,
+						       "us: the quota of %s is used up "
+							   "(quota_record, "
+							   "quota_peer in kithd.conf)",
+						       from);
 		return arena_text(s->arena, "%s to accept or decline", to);
 	case OFFER_ACCEPTED:
 		return arena_text(s->arena, "%s to release", from);
@@ -162,10 +167,16 @@ static int view_newest(struct step *s, const struct id *record, const struct aff
 {
 	static const char *const late[] = { NULL, "warning", "alarm" };
 	struct record_row row;
+	struct want_row waits;
 	struct move_row m;
 	struct progress p;
-	int r = record_get(s->view, record, &row);
+	bool parked = false;
+	int r = parked_get(s->view, &o->from, record, &waits);
 
+	if (r < 0)
+		return err_up(r);
+	parked = r == 0;
+	r = record_get(s->view, record, &row);
 	if (!r)
 		r = record_progress(s, record, f, &p);
 	if (r)
@@ -174,7 +185,7 @@ static int view_newest(struct step *s, const struct id *record, const struct aff
 	if (r < 0)
 		return err_up(r);
 	ret->state = state_of(s, o, &p, &row);
-	ret->waits_for = waits_for(s, o, ret->to, ret->from, &row);
+	ret->waits_for = waits_for(s, o, ret->to, ret->from, &row, parked);
 	ret->held = p.held;
 	ret->of = p.of;
 	ret->since_ms = r == 0 ? m.since_ms : row.since_ms;

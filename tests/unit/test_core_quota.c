@@ -135,6 +135,36 @@ static void peers_shows_what_is_held_and_parked_on_whose_account(void **state)
 	fix_free(x);
 }
 
+static bool move_says(struct fix *x, unsigned at, const struct id *record, const char *words)
+{
+	assert_int_equal(fix_about(x, at, VERB_MOVE_SHOW, record), 0);
+	return strstr(x->v[at].reply, words) != NULL;
+}
+
+static void a_move_says_that_it_waits_for_a_quota(void **state)
+{
+	struct fix *x = fix_new(2);
+	struct id record;
+
+	(void)state;
+	fix_introduce_all(x);
+	quotas(x, SOUTH, 1000, 1 << 20);
+	record = fix_record(x, NORTH);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(fix_note(x, NORTH, &record, "more than there is room for"), 0);
+	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
+	fix_wait(x, 2);
+	assert_true(move_says(x, SOUTH, &record, "state=receiving\n"));
+	assert_true(
+		move_says(x, SOUTH, &record, "waits_for=us: the quota of north is used up"));
+	assert_true(move_says(x, NORTH, &record, "waits_for=south to accept"));
+	quotas(x, SOUTH, 1 << 20, 1 << 20);
+	fix_wait(x, 2);
+	assert_true(move_says(x, SOUTH, &record, "state=complete\n"));
+	assert_true(move_says(x, SOUTH, &record, "waits_for=us: kithctl move accept"));
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +172,7 @@ int main(void)
 		cmocka_unit_test(
 			record_that_begins_waits_when_its_account_is_full_and_comes_when_it_is_not),
 		cmocka_unit_test(account_that_is_full_takes_custody_changes_and_no_content),
+		cmocka_unit_test(a_move_says_that_it_waits_for_a_quota),
 		cmocka_unit_test(peers_shows_what_is_held_and_parked_on_whose_account),
 	};
 
