@@ -78,15 +78,9 @@ MUST_USE int ask_audit(struct ask *a);
 
 /* audit.c: what was asked, and how it ended (0: done). */
 MUST_USE int audit_note(struct ask *a, int problem);
-/* The readings that were done since then, the newest first, at most .most of them. */
-struct audit_reading {
-	uint64_t at_ms;
-	uint32_t verb;
-	struct id record;
-	struct span user, worker, purpose;
-};
-typedef int audit_fn(struct step *s, const struct audit_reading *reading);
-MUST_USE int audit_readings(struct step *s, uint64_t since_ms, unsigned most, audit_fn *see);
+/* What was noted since then, the oldest first; not much more than the last .most notes. */
+typedef int audit_fn(struct step *s, const struct audit_note *note);
+MUST_USE int audit_recent(struct step *s, uint64_t since_ms, unsigned most, audit_fn *see);
 MUST_USE int ask_move_request(struct ask *a);
 MUST_USE int ask_move_requests(struct ask *a);
 MUST_USE int ask_move_refuse(struct ask *a);

@@ -12,30 +12,30 @@
 
 #define EXPORT_PIECE ((size_t)192 * 1024)
 #define HOUR_MS      3600000
+#define RESTORED     1024 /* notes of the audit that are looked at for it */
 
 /* Access entries ----------------------------------------------------------------------------
  */
 
 /* One per user, record, purpose and hour: what stands for it in the ring. */
 static int hash_of(
-	struct step *s, const struct audit_reading *reading, uint32_t what, struct hash *ret)
+	struct step *s, const struct audit_note *note, uint32_t what, struct hash *ret)
 {
-	const uint64_t hour = reading->at_ms / HOUR_MS;
+	const uint64_t hour = note->at_ms / HOUR_MS;
 
 	return crypto_hash(s->crypto,
-		(struct span[]){ SPAN_OF(reading->record), SPAN_OF(hour), SPAN_OF(what),
-			reading->user, SPAN_LIT("\0"), reading->worker, SPAN_LIT("\0"),
-			reading->purpose },
+		(struct span[]){ SPAN_OF(note->record), SPAN_OF(hour), SPAN_OF(what),
+			note->user, SPAN_LIT("\0"), note->worker, SPAN_LIT("\0"),
+			note->purpose },
 		8, ret);
 }
 
 /* Whether this one was there already; now it is. */
-static int seen_before(
-	struct step *s, const struct audit_reading *reading, uint32_t what, bool *ret)
+static int seen_before(struct step *s, const struct audit_note *note, uint32_t what, bool *ret)
 {
 	struct node *n = s->node;
 	struct hash h;
-	int r = hash_of(s, reading, what, &h);
+	int r = hash_of(s, note, what, &h);
 
 	if (r)
 		return err_odd(r);
@@ -49,30 +49,33 @@ static int seen_before(
 	return 0;
 }
 
-static int see_again(struct step *s, const struct audit_reading *reading)
+static int see_again(struct step *s, const struct audit_note *note)
 {
-	const uint32_t what = reading->verb == VERB_RECORD_SHOW ? ACCESS_SHOWN
-			      : reading->verb == VERB_TIMELINE  ? ACCESS_TIMELINE
-			      : reading->verb == VERB_EXPORT    ? ACCESS_EXPORTED
-								: 0;
+	const uint32_t what = note->verb == VERB_RECORD_SHOW ? ACCESS_SHOWN
+			      : note->verb == VERB_TIMELINE  ? ACCESS_TIMELINE
+			      : note->verb == VERB_EXPORT    ? ACCESS_EXPORTED
+							     : 0;
 	bool before;
 
-	return what ? seen_before(s, reading, what, &before) : 0;
+	return what && !note->problem ? seen_before(s, note, what, &before) : 0;
 }
 
 int access_restore(struct step *s)
 {
 	const uint64_t now = s->node->options.started_ms;
 
-	return audit_readings(s, now - now % HOUR_MS, SEEN_MAX, see_again);
+	return audit_recent(s, now - now % HOUR_MS, RESTORED, see_again);
 }
 
 int access_note(struct ask *a, const struct id *record, enum access_what what)
 {
 	struct step *s = a->s;
 	const char *user = s->event->user ? s->event->user : "unknown";
-	const struct audit_reading now = { s->event->wall_ms, a->q.verb, *record,
-		{ (const uint8_t *)user, strlen(user) }, a->q.worker, a->q.purpose };
+	const struct audit_note now = { .at_ms = s->event->wall_ms,
+		.record = *record,
+		.user = { (const uint8_t *)user, strlen(user) },
+		.worker = a->q.worker,
+		.purpose = a->q.purpose };
 	struct entry e = { .kind = ENTRY_ACCESS,
 		.has_effective = true,
 		.effective = node_today(s),

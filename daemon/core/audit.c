@@ -299,28 +299,27 @@ int audit_note(struct ask *a, int problem)
 	return 0;
 }
 
-int audit_readings(struct step *s, uint64_t since_ms, unsigned most, audit_fn *see)
+int audit_recent(struct step *s, uint64_t since_ms, unsigned most, audit_fn *see)
 {
+	const uint64_t last = s->node->audit_next;
+	struct scan scan;
+	uint8_t key[8];
 	int r = 0;
 
-	for (uint64_t n = s->node->audit_next - 1; n > 0 && most > 0 && !r; n--, most--) {
-		struct audit_row row;
-		struct span value;
-		uint8_t key[8];
+	key_write(last > most ? last - most : 0, key);
+	scan_init(&scan, TABLE_AUDIT, (struct span){ 0 });
+	scan_from(&scan, SPAN_OF(key));
+	while (!r && (r = scan_next(&scan, s->view)) == 0) {
+		struct audit_note note = { 0 };
+		struct reader rd = row_read(scan.value);
 
-		key_write(n, key);
-		r = row_get(s->view, TABLE_AUDIT, SPAN_OF(key), &value);
-		if (r)
-			return r == ROW_NONE ? 0 : err_up(r); /* those before it are gone */
-		if (!row_read(value, &row))
+		while (!r && next_note(&rd, &note))
+			if (note.at_ms >= since_ms)
+				r = see(s, &note);
+		if (rd.bad)
 			return err_new(-EUCLEAN);
-		if (row.at_ms < since_ms)
-			return 0;
-		if (!row.problem && !id_is_zero(&row.record))
-			r = see(s, &(struct audit_reading){ row.at_ms, row.verb, row.record,
-					   row.user, row.worker, row.purpose });
 	}
-	return r ? err_up(r) : 0;
+	return r < 0 ? err_up(r) : 0;
 }
 
 /* ---- Showing ---- */
