@@ -979,18 +979,5 @@ class Hostiles(unittest.TestCase):
         self.assertEqual(self.north.peers()[evil.name].state, 'down')
 
 
-def main():
-    kith.end_on_sigterm()
-    loader = unittest.defaultTestLoader
-    if len(sys.argv) > 1 and sys.argv[1] != '-v':
-        loader.testNamePatterns = [f'*{x}*' for x in sys.argv[1:]]
-    result = unittest.TextTestRunner(verbosity=2 if '-v' in sys.argv else 0).run(
-        loader.loadTestsFromModule(sys.modules[__name__]))
-    failed = len(result.failures) + len(result.errors)
-    sys.stderr.flush()
-    print(f'{max(result.testsRun - failed, 0)} passed, {failed} failed')
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    kith.main()
