@@ -27,14 +27,11 @@ const struct command verbs[] = {
 		verb_top, O(INTERVAL) | O(SCREENS), 0, 0 },
 	{ 0, "setup", "[CARDFILE...]",
 		"from nothing to regions that see each other, step by step",
-		"Writes the configuration, makes the region, starts the units, prints the "
-		"card, "
-		"adds the cards of\nother regions and waits for the links. What is there "
-		"already "
-		"stays as it is: run it again and it\ngoes on. On a terminal it asks; "
-		"elsewhere "
-		"give --name, --endpoint and --yes. --dir DIR keeps\neverything below DIR, for "
-		"trying it without systemd.",
+		"Writes the configuration, makes the region, starts the units, writes this "
+		"region's card, adds\nthe cards of other regions and waits for the links. What "
+		"is there already stays as it is: run it\nagain and it goes on. On a terminal "
+		"it asks; elsewhere give --name, --endpoint and --yes.\n--dir DIR keeps "
+		"everything below DIR, for trying it without systemd.",
 		verb_setup,
 		O(NAME) | O(ENDPOINT) | O(ROOT_OUT) | O(OUT) | O(DIR) | O(WAIT) | O(YES) |
 			O(DRY_RUN),
@@ -265,11 +262,10 @@ const struct command verbs[] = {
 		"daily work. Exits\nwith 1 when anything is not what was written.",
 		verb_verify, 0, 0, 0 },
 	{ VERB_RELOAD, "reload", "", "take over the configuration as it stands now",
-		"As a whole or not at all: log_level and listen may change while kithd runs. "
-		"Of "
-		"anything else,\nand of what is wrong, the file and line are named, and what "
-		"was "
-		"in force stays in force.",
+		"As a whole or not at all. log_level, listen, the quotas, audit_keep, "
+		"move_warn "
+		"and move_alarm may\nchange while kithd runs. Of anything else, and of what is "
+		"wrong, the file and line are named, and\nwhat was in force stays in force.",
 		verb_reload, O(DRY_RUN), 0, 0 },
 	{ 0, "explain", "[CODE|NAME]", "what a code or a name means, and what to do; offline",
 		"Problems of requests, verdicts about other regions, reasons and refusals of "
