@@ -28,6 +28,12 @@ static void out_varint(struct out *o, uint64_t v)
 {
 	uint8_t b[10];
 	size_t n = 0;
+	if (v < 0x80) { /* nearly all: numbers of fields, lengths of words */
+		if (o->at)
+			o->at[o->len] = (uint8_t)v;
+		o->len++;
+		return;
+	}
 	for (; v >= 0x80; v >>= 7)
 		b[n++] = (uint8_t)(v | 0x80);
 	b[n++] = (uint8_t)v;
@@ -60,13 +66,17 @@ static void out_schema(struct out *o, const struct schema *s, const uint8_t *fro
 
 static void out_sub(struct out *o, const struct slot *d, const uint8_t *at)
 {
-	size_t len = schema_size(d->sub, at);
 	out_varint(o, (uint64_t)d->number << 3 | WIRE_LEN);
+	/* Behind the one byte that most lengths take; a longer one moves it. So that each value
+	 * is counted once and written once, however deep it lies. */
+	const size_t head = o->len, begin = ++o->len;
+	out_schema(o, d->sub, at);
+	const size_t len = o->len - begin, more = varint_size(len) - 1;
+	if (o->at && more > 0)
+		memmove(o->at + begin + more, o->at + begin, len);
+	o->len = head;
 	out_varint(o, len);
-	if (o->at)
-		out_schema(o, d->sub, at);
-	else
-		o->len += len;
+	o->len += len;
 }
 
 static void out_bits(struct out *o, uint32_t number, uint32_t bits)
