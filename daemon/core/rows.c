@@ -142,13 +142,13 @@ bool change_unpack(struct span value, struct wire_change *ret)
 #define CHANGE_PACKED_MAX (HEADER_MAX + SIGNATURE_MAX + BODY_SEALED_MAX + 64)
 
 /* A row that is longer than half a page of LMDB takes whole pages, a shorter one shares a page
- * with its neighbours. More than two pages would be fuller still, but whoever reads one change
- * of a row pays for the hash of all of it. */
+ * with its neighbours. More than three pages would be fuller still, but whoever reads one
+ * change of a row pays for the hash of all of it. */
 #define PAGE        ((size_t)4096)
 #define PAGE_HEAD   ((size_t)16)
 #define ROW_HEAD    ((size_t)8 + 8 + 2 + 8) /* node, key, its place in the page, sum */
 #define ROW_SHARES  ((size_t)2038)
-#define LOG_ROW_MAX (2 * PAGE - PAGE_HEAD - 8)
+#define LOG_ROW_MAX (3 * PAGE - PAGE_HEAD - 8)
 
 static size_t packed_size(const struct wire_change *c)
 {
