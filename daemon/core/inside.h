@@ -24,7 +24,8 @@
 #define FOLLOWERS_MAX  32
 #define STREAMS_MAX    16
 #define SEEN_MAX       256
-#define AFFAIRS_CACHED 512
+#define AFFAIRS_CACHED 2048
+#define AFFAIRS_WAYS   4     /* places that a record has among them */
 #define FOLD_AT_ONCE   32    /* changes that are opened in the step that takes them */
 #define WANT_PAUSE     30000 /* before a want that brought nothing is asked for again */
 #define NAME_TEXT_MAX  REGION_NAME_MAX
@@ -231,6 +232,14 @@ struct waiting {
 	uint64_t since_ms; /* of the one that has waited longest */
 };
 
+struct cached_affairs {
+	bool valid;
+	uint64_t used; /* when, in uses */
+	struct arena arena;
+	struct affairs affairs;
+	struct id record;
+};
+
 struct node {
 	struct crypto *crypto;
 	const struct node_keys *keys;
@@ -267,12 +276,9 @@ struct node {
 	size_t seen_next;
 
 	/* Affairs by record, newest use wins its slot. */
-	struct {
-		bool valid;
-		struct arena arena;
-		struct affairs affairs;
-		struct id record;
-	} cache[AFFAIRS_CACHED];
+	struct cached_affairs cache[AFFAIRS_CACHED];
+	uint64_t cache_uses;
+	size_t cache_bytes; /* of all arenas */
 
 	uint64_t emergencies; /* records whose custody people must settle */
 
@@ -330,7 +336,7 @@ MUST_USE int node_affairs(struct step *s, const struct id *record, const struct 
 void node_forget(struct node *n, const struct id *record);
 /* Whether the affairs that node_affairs() just gave take so much memory that others' control
  * changes are not taken any more: what was held could not be read with them. */
-bool node_affairs_full(const struct node *n, const struct id *record);
+bool node_affairs_full(struct node *n, const struct id *record);
 /* Settle this record at the end of the step, and tell those who follow it. */
 MUST_USE int node_touch(struct step *s, const struct id *record);
 MUST_USE int node_counts(struct step *s, int records, int custodian_of, struct counts *ret);

@@ -186,22 +186,51 @@ int node_region_name(struct step *s, const struct id *region, char into[NAME_TEX
 /* Affairs -----------------------------------------------------------------------------------
  */
 
-static size_t cache_slot(const struct id *record)
+/* The first of the places that a record may have. */
+static struct cached_affairs *places(struct node *n, const struct id *record)
 {
-	return (record->b[0] | (size_t)record->b[1] << 8) % AFFAIRS_CACHED;
+	const size_t set = record->b[0] | (size_t)record->b[1] << 8;
+
+	return &n->cache[set % (AFFAIRS_CACHED / AFFAIRS_WAYS) * AFFAIRS_WAYS];
+}
+
+/* Where a record's affairs are; NULL: they are not. */
+static struct cached_affairs *find_cached(struct node *n, const struct id *record)
+{
+	struct cached_affairs *c = places(n, record);
+
+	for (size_t i = 0; i < AFFAIRS_WAYS; i++)
+		if (c[i].valid && id_equal(&c[i].record, record))
+			return &c[i];
+	return NULL;
+}
+
+static struct cached_affairs *oldest_of(struct cached_affairs *c)
+{
+	struct cached_affairs *oldest = c;
+
+	for (size_t i = 0; i < AFFAIRS_WAYS; i++) {
+		if (!c[i].valid)
+			return &c[i];
+		if (c[i].used < oldest->used)
+			oldest = &c[i];
+	}
+	return oldest;
 }
 
 void node_forget(struct node *n, const struct id *record)
 {
-	size_t i = cache_slot(record);
+	struct cached_affairs *c = find_cached(n, record);
 
-	if (n->cache[i].valid && id_equal(&n->cache[i].record, record))
-		n->cache[i].valid = false;
+	if (c)
+		c->valid = false;
 }
 
-bool node_affairs_full(const struct node *n, const struct id *record)
+bool node_affairs_full(struct node *n, const struct id *record)
 {
-	return n->cache[cache_slot(record)].arena.used > AFFAIRS_BUDGET / 2;
+	const struct cached_affairs *c = find_cached(n, record);
+
+	return c && c->arena.used > AFFAIRS_BUDGET / 2;
 }
 
 static int load_held(struct step *s, const struct id *record, struct arena *a,
@@ -238,44 +267,55 @@ static int load_held(struct step *s, const struct id *record, struct arena *a,
 }
 
 /* All slots together have a bound, too; who makes a record large makes others be read again. */
-static void make_room(struct node *n, size_t keep)
+static void make_room(struct node *n, const struct cached_affairs *keep)
 {
-	size_t all = 0;
+	for (size_t i = 0; i < AFFAIRS_CACHED && n->cache_bytes > AFFAIRS_BYTES; i++) {
+		struct cached_affairs *c = &n->cache[i];
 
-	for (size_t i = 0; i < AFFAIRS_CACHED; i++)
-		all += n->cache[i].arena.used;
-	for (size_t i = 0; i < AFFAIRS_CACHED && all > AFFAIRS_BYTES; i++) {
-		if (i == keep)
+		if (c == keep)
 			continue;
-		all -= n->cache[i].arena.used;
-		n->cache[i].valid = false;
-		arena_done(&n->cache[i].arena);
-		arena_init(&n->cache[i].arena, AFFAIRS_BUDGET);
+		n->cache_bytes -= c->arena.used;
+		c->valid = false;
+		arena_done(&c->arena);
 	}
+}
+
+static int load_affairs(struct step *s, const struct id *record, struct cached_affairs *c)
+{
+	struct node *n = s->node;
+	struct held *held;
+	size_t n_held;
+	int r;
+
+	c->valid = false;
+	n->cache_bytes -= c->arena.used;
+	arena_reset(&c->arena);
+	r = load_held(s, record, &c->arena, &held, &n_held);
+	if (!r)
+		r = affairs_read(held, n_held, &c->arena, &c->affairs);
+	n->cache_bytes += c->arena.used;
+	if (r)
+		return err_up(r);
+	c->record = *record;
+	c->valid = true;
+	make_room(n, c);
+	return 0;
 }
 
 int node_affairs(struct step *s, const struct id *record, const struct affairs **ret)
 {
 	struct node *n = s->node;
-	size_t i = cache_slot(record);
-	struct held *held;
-	size_t n_held;
+	struct cached_affairs *c = find_cached(n, record);
 	int r;
 
-	if (!n->cache[i].valid || !id_equal(&n->cache[i].record, record)) {
-		n->cache[i].valid = false;
-		arena_reset(&n->cache[i].arena);
-		r = load_held(s, record, &n->cache[i].arena, &held, &n_held);
-		if (!r)
-			r = affairs_read(
-				held, n_held, &n->cache[i].arena, &n->cache[i].affairs);
+	if (!c) {
+		c = oldest_of(places(n, record));
+		r = load_affairs(s, record, c);
 		if (r)
 			return err_up(r);
-		n->cache[i].record = *record;
-		n->cache[i].valid = true;
-		make_room(n, i);
 	}
-	*ret = &n->cache[i].affairs;
+	c->used = ++n->cache_uses;
+	*ret = &c->affairs;
 	return 0;
 }
 

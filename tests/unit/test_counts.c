@@ -137,6 +137,53 @@ static void a_note_costs_the_same_however_long_its_record_is(void **state)
 	fix_free(x);
 }
 
+/* Two records that have the same places in the memory of affairs. */
+static void two_of_one_place(struct fix *x, struct id ret[2])
+{
+	enum { SETS = AFFAIRS_CACHED / AFFAIRS_WAYS };
+	static struct id of[SETS];
+	static bool taken[SETS];
+
+	memset(taken, 0, sizeof(taken));
+	for (unsigned i = 0; i <= SETS; i++) {
+		const struct id id = fix_record(x, 0);
+		const size_t set = (id.b[0] | (size_t)id.b[1] << 8) % SETS;
+
+		if (taken[set]) {
+			ret[0] = of[set];
+			ret[1] = id;
+			return;
+		}
+		of[set] = id;
+		taken[set] = true;
+	}
+	fail_msg("no two of more records than there are places");
+}
+
+static uint64_t hashes_of_a_note(struct fix *x, const struct id *record)
+{
+	struct spent s = spent_by(x, 0);
+
+	assert_int_equal(fix_note(x, 0, record, "a note"), 0);
+	return since(x, 0, &s).crypto.hashes;
+}
+
+static void records_of_one_place_in_memory_do_not_push_each_other_out(void **state)
+{
+	struct fix *x = fix_new(1);
+	struct id records[2];
+	uint64_t again;
+
+	(void)state;
+	two_of_one_place(x, records);
+	(void)hashes_of_a_note(x, &records[0]);
+	(void)hashes_of_a_note(x, &records[0]);
+	again = hashes_of_a_note(x, &records[0]);
+	(void)hashes_of_a_note(x, &records[1]);
+	assert_int_equal(hashes_of_a_note(x, &records[0]), again);
+	fix_free(x);
+}
+
 static void a_request_of_many_changes_costs_one_signature(void **state)
 {
 	struct fix *x = fix_new(1);
@@ -456,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_note_costs_one_signature_one_seal_and_two_flushes),
 		cmocka_unit_test(a_note_costs_the_same_however_long_its_record_is),
+		cmocka_unit_test(records_of_one_place_in_memory_do_not_push_each_other_out),
 		cmocka_unit_test(a_request_of_many_changes_costs_one_signature),
 		cmocka_unit_test(a_turn_costs_one_signature_however_many_records_it_is_about),
 		cmocka_unit_test(a_new_record_costs_four_flushes_for_its_keys_go_first),
