@@ -94,6 +94,7 @@ struct peer {
 	char endpoint[ENDPOINT_MAX]; /* where to dial it; empty: it dials us */
 	bool we_dial;
 	bool was_live; /* then .lived is the end of the last session */
+	bool knocks;   /* we dial once, though it is to dial: its next attempt may be far off */
 	struct pubkey curve_keys[CURVE_KEYS_MAX];
 	size_t n_curve_keys;
 	struct pubkey kem_key;
@@ -614,6 +615,7 @@ MUST_USE int peer_load(struct step *s, const struct id *region);
 MUST_USE int peer_announce(struct step *s); /* LINK_PEERS */
 MUST_USE int peer_send(struct step *s, struct peer *p, const struct message *m);
 MUST_USE int peer_tick(struct step *s, struct peer *p);
+MUST_USE int peer_link_ready(struct step *s, struct peer *p);
 MUST_USE int peer_link_up(struct step *s);
 MUST_USE int peer_link_down(struct step *s);
 MUST_USE int peer_frame(struct step *s);

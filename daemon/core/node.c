@@ -403,7 +403,7 @@ static int link_ready(struct step *s)
 		snprintf(n->listening, sizeof(n->listening), "%s", s->event->text);
 	r = peer_announce(s);
 	for (size_t i = 0; i < n->n_peers && !r; i++)
-		r = peer_tick(s, n->peers[i]);
+		r = peer_link_ready(s, n->peers[i]);
 	return r ? err_up(r) : 0;
 }
 

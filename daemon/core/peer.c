@@ -18,6 +18,7 @@
 #define DIAL_NEAR  5000   /* nor than this to who was in session less than so long ago: */
 #define NEAR_FOR   900000 /* whatever kept it away, it is soon back after that has ended */
 #define DIAL_WAIT  20000  /* kith-link answers well before */
+#define KNOCK_WAIT 250    /* then who is to dial has not noticed that we are back */
 #define GREET_WAIT 10000  /* a peer that is slower than this is not there */
 #define POLL       60000  /* (P7.5) */
 #define FORGIVEN   2      /* offences that cost no more than the link */
@@ -106,7 +107,7 @@ void peer_lost(struct step *s, struct peer *p)
 	secret_done(&p->key_in);
 	secret_done(&p->key_out);
 	p->count_in = p->count_out = 0;
-	p->reconciled = false;
+	p->reconciled = p->knocks = false;
 	p->idle = 0;
 	p->asked = p->asking = p->feed_dirty = p->rung = p->reconciling = false;
 	p->feed_sent = p->feed_budget = p->asked_budget = p->owed = 0;
@@ -287,11 +288,23 @@ static int dial(struct step *s, struct peer *p)
 	struct link_frame f = { .kind = LINK_DIAL, .region = p->region, .link = n->next_link };
 	int r;
 
+	p->knocks = false;
 	p->link = n->next_link;
 	n->next_link += 2;
 	move(p, PEER_DIALLING, s->event->now + DIAL_WAIT);
 	r = node_tell(s, &(struct tell){ .verb = TELL_DIALS, .peer = p->region });
 	return r ? err_up(r) : node_link(s, ACTION_LINK_DIAL, &f);
+}
+
+int peer_link_ready(struct step *s, struct peer *p)
+{
+	const msec now = s->event->now;
+
+	if (p->state == PEER_DOWN && !p->we_dial && p->endpoint[0] && now >= p->shut_until) {
+		p->knocks = true;
+		p->due = now + KNOCK_WAIT;
+	}
+	return peer_tick(s, p);
 }
 
 int peer_tick(struct step *s, struct peer *p)
@@ -304,7 +317,7 @@ int peer_tick(struct step *s, struct peer *p)
 	}
 	switch (p->state) {
 	case PEER_DOWN:
-		if (p->we_dial)
+		if (p->we_dial || p->knocks)
 			return dial(s, p);
 		p->due = MSEC_NEVER;
 		return 0;

@@ -43,9 +43,9 @@ tells
 	  25.030 north greets east
 	  25.040 east greets north
 	  25.050 north stores R1 east 1
-	  25.599 south dials north
-	  25.619 south greets north
-	  25.629 north greets south
+	  25.260 north dials south
+	  25.280 north greets south
+	  25.290 south greets north
 	  30.000 east admits R1 1: entries
 	  30.010 north is killed after its commit
 	  30.010 south stores R1 east 1
@@ -54,9 +54,9 @@ tells
 	  30.020 east loses north: the peer is gone
 	  30.030 north greets east
 	  30.040 east greets north
-	  30.551 south dials north
-	  30.571 south greets north
-	  30.581 north greets south
+	  30.260 north dials south
+	  30.280 north greets south
+	  30.290 south greets north
 	  35.000 north shows R1 custodian=south, custody=reader, role=reader, changes=13, entries=6, conflicts=0
 	  35.000 south shows R1 custodian=south, custody=ours, offered to east, role=custodian, changes=13, entries=6, conflicts=0
 	  35.000 east shows R1 custodian=south, custody=offered to us by south, complete, role=writer, changes=13, entries=6, conflicts=0

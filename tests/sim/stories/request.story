@@ -84,12 +84,12 @@ tells
 	 164.140 east is killed after its commit
 	 164.150 north loses east: the peer is gone
 	 164.150 south loses east: the peer is gone
-	 164.711 south dials east
-	 164.731 south greets east
-	 164.741 east greets south
-	 164.760 north dials east
-	 164.780 north greets east
-	 164.790 east greets north
+	 164.390 east dials south
+	 164.390 east dials north
+	 164.410 east greets south
+	 164.410 east greets north
+	 164.420 south greets east
+	 164.420 north greets east
 	 280.000 east request to north 998/child-1: refused, child-stays
 	 280.000 east lists 1 requests
 	 280.000 north lists 0 requests
