@@ -99,8 +99,10 @@ struct crypto *crypto_free(struct crypto *c)
 
 int crypto_random(struct crypto *c, void *into, size_t len)
 {
-	int r = c->chance.fill(c->chance.ctx, into, len);
+	int r;
 
+	c->counts.draws++;
+	r = c->chance.fill(c->chance.ctx, into, len);
 	if (r < 0)
 		return err_up(r);
 	return err_odd(r);

@@ -57,10 +57,10 @@ struct crypto *crypto_free(struct crypto *c); /* accepts NULL, returns NULL */
 MUST_USE int crypto_random(struct crypto *c, void *into, size_t len);
 
 /* Counted since crypto_new: gates in the tests are counts (verifications, hashes...). A hash is
- * one crypto_hash or one node of a Merkle tree; boxes are not seals; unwrapping counts as
- * wraps. */
+ * one crypto_hash or one node of a Merkle tree; boxes, opened ones too, are not seals;
+ * unwrapping counts as wraps; a draw is one call of chance. */
 struct crypto_counts {
-	uint64_t signs, verifies, hashes, seals, opens, wraps;
+	uint64_t signs, verifies, hashes, seals, opens, wraps, boxes, draws;
 };
 const struct crypto_counts *crypto_counts(const struct crypto *c);
 

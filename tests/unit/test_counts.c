@@ -18,6 +18,9 @@
 /* Of a change that comes in a run: its body and its header when it is checked, what its content
  * root is made of when it is opened, and the rows that are read and written. */
 #define HASHES_TAKEN 8
+/* Of a note of our own: its body, header and content root, its place in the batch, four rows
+ * that are read and three that are written, and its share of a row of the log. */
+#define HASHES_MADE 20
 
 /* What a region has spent up to now. */
 struct spent {
@@ -46,6 +49,8 @@ static struct spent since(const struct fix *x, unsigned at, const struct spent *
 	s.crypto.seals -= before->crypto.seals;
 	s.crypto.opens -= before->crypto.opens;
 	s.crypto.wraps -= before->crypto.wraps;
+	s.crypto.boxes -= before->crypto.boxes;
+	s.crypto.draws -= before->crypto.draws;
 	s.commits -= before->commits;
 	s.flushes -= before->flushes;
 	return s;
@@ -238,6 +243,72 @@ static void a_turn_costs_one_signature_however_many_records_it_is_about(void **s
 	assert_int_equal(s.crypto.signs, 1);
 	assert_int_equal(s.crypto.seals, 15);
 	assert_int_equal(s.flushes, 2);
+	fix_free(x);
+}
+
+/* A note for each record, each a request of its own, in one turn. */
+static int ask_for_all(struct step *s, void *ctx)
+{
+	const struct event *tick = s->event;
+	const struct work *w = ctx;
+	struct entry note = { .kind = ENTRY_NOTE, .text = SPAN_LIT("a note") };
+	struct event e = { .kind = EVENT_ASK,
+		.client = 1,
+		.user = "uid 1000 (ann)",
+		.groups = GROUP_ADMIN,
+		.now = tick->now,
+		.wall_ms = tick->wall_ms };
+
+	s->event = &e;
+	for (size_t i = 0; i < w->n; i++) {
+		char hex[ID_TEXT_LEN];
+		const struct ctl_request q = { .verb = VERB_APPEND,
+			.record = text_span(id_text(&w->records[i], hex)),
+			.worker = SPAN_LIT("Ann"),
+			.entries = &note,
+			.n_entries = 1 };
+
+		assert_int_equal(wire_request_encode(&q, s->arena, &e.bytes), 0);
+		assert_int_equal(ask_step(s), 0);
+		assert_int_equal(record_settle(s, &w->records[i]), 0);
+	}
+	s->event = tick;
+	return 0;
+}
+
+/* What clients cost together: one note more costs its own hashes, and each row of its record is
+ * read once and written once. */
+static void a_note_of_a_busy_turn_costs_a_known_number_of_hashes_boxes_and_draws(void **state)
+{
+	enum { FEW = 16, MANY = 32 };
+	struct fix *x = fix_new(1);
+	struct id records[MANY];
+	struct work w = { records, FEW };
+	struct spent few, many;
+	struct store_stat before, after;
+
+	(void)state;
+	x->v[0].node->options.audit_keep_ms = UINT64_C(86400000);
+	for (size_t i = 0; i < MANY; i++)
+		records[i] = fix_record(x, 0);
+	few = spent_by(x, 0);
+	assert_int_equal(fix_inside(x, 0, ask_for_all, &w), 0);
+	few = since(x, 0, &few);
+	assert_int_equal(store_stat(x->v[0].store, &before), 0);
+	w.n = MANY;
+	many = spent_by(x, 0);
+	assert_int_equal(fix_inside(x, 0, ask_for_all, &w), 0);
+	many = since(x, 0, &many);
+	assert_int_equal(store_stat(x->v[0].store, &after), 0);
+	assert_in_range(many.crypto.hashes - few.crypto.hashes, 0, HASHES_MADE * (MANY - FEW));
+	/* Its key and its summary opened, its summary written. */
+	assert_int_equal(many.crypto.boxes - few.crypto.boxes, 3 * (MANY - FEW));
+	/* The seed of its body, the salt of its seal, the nonce of its summary. */
+	assert_int_equal(many.crypto.draws - few.crypto.draws, 3 * (MANY - FEW));
+	assert_int_equal(many.crypto.signs, 1);
+	assert_int_equal(many.crypto.seals - few.crypto.seals, MANY - FEW);
+	assert_int_equal(after.rows[TABLE_AUDIT] - before.rows[TABLE_AUDIT], 1);
+	assert_int_equal(after.rows[TABLE_INDEX], before.rows[TABLE_INDEX]);
 	fix_free(x);
 }
 
@@ -506,6 +577,8 @@ int main(void)
 		cmocka_unit_test(records_of_one_place_in_memory_do_not_push_each_other_out),
 		cmocka_unit_test(a_request_of_many_changes_costs_one_signature),
 		cmocka_unit_test(a_turn_costs_one_signature_however_many_records_it_is_about),
+		cmocka_unit_test(
+			a_note_of_a_busy_turn_costs_a_known_number_of_hashes_boxes_and_draws),
 		cmocka_unit_test(a_new_record_costs_four_flushes_for_its_keys_go_first),
 		cmocka_unit_test(a_question_costs_no_flush),
 		cmocka_unit_test(
