@@ -403,8 +403,89 @@ static void fill_wraps(struct world *w, unsigned t, uint8_t lie, struct message 
 	m->changes.keys = keys;
 }
 
-/* What the node asked for, or something else. */
-static void answer(struct world *w, unsigned number)
+/* Headers alone, and only the last of them signed unless .all. */
+static void fill_side(
+	struct world *w, const struct line *l, size_t from, size_t n, bool all, struct run *ret)
+{
+	struct wire_change *c = arena_array(w->st.arena, n + 1, sizeof(*c));
+
+	demand(c);
+	*ret = (struct run){ .changes = c };
+	for (size_t i = from; i < from + n && i < l->n; i++) {
+		c[ret->n] = (struct wire_change){ .header = l->kept[i].header };
+		if (all || i + 1 == from + n || i + 1 == l->n)
+			c[ret->n].signature = l->kept[i].signature;
+		ret->n++;
+	}
+}
+
+/* Where somebody signed two changes for one place: there, if they are told of; else anywhere.
+ */
+static size_t find_fork(const struct line *l)
+{
+	for (size_t i = 0; i + 1 < l->n; i++) {
+		struct header a, b;
+
+		if (!wire_header_decode(l->kept[i].header, &a) &&
+			!wire_header_decode(l->kept[i + 1].header, &b) && a.at.seq == b.at.seq)
+			return i;
+	}
+	return 0;
+}
+
+/* Proofs of forks, true and false, as often as .how says (P3.7). */
+static void fill_evidence(struct world *w, unsigned t, struct message *m)
+{
+	const uint8_t how = input_byte(w), bend = input_byte(w);
+	const struct line *l = &w->st.tales[t].lines[how % PUPPETS];
+	const struct line *other = bend & 1 ? &w->st.tales[t].lines[(how + 1) % PUPPETS] : l;
+	const size_t n = 1 + (how >> 2 & 15), at = find_fork(l) + (bend >> 1 & 3);
+	struct span *all = arena_array(w->st.arena, n, sizeof(*all));
+	struct evidence e;
+
+	demand(all);
+	m->changes.evidence = all;
+	if (bend & 8) {
+		all[m->changes.n_evidence++] = input_bytes(w, 400);
+		return;
+	}
+	fill_side(w, l, at, 1 + (bend >> 4 & 3), bend & 64, &e.held);
+	fill_side(w, other, at + 1 - (bend >> 7), 1 + (bend >> 4 & 3), bend & 64, &e.other);
+	if (!e.held.n || !e.other.n)
+		return;
+	demand(!wire_evidence_encode(&e, w->st.arena, &all[0]));
+	for (m->changes.n_evidence = 1; m->changes.n_evidence < n; m->changes.n_evidence++)
+		all[m->changes.n_evidence] = all[0];
+}
+
+/* What an answer can have beside the rest: evidence, or a path that goes on in the next message
+ * (P7.8), from somewhere and of some length. */
+static void add_more(struct world *w, unsigned t, struct message *m)
+{
+	const uint8_t what = input_byte(w);
+	size_t from, n;
+
+	if (what & 1)
+		fill_evidence(w, t, m);
+	m->changes.more = what & 2;
+	if (!(what & 4))
+		return;
+	m->changes.path_more = true;
+	from = what >> 3 & 3;
+	n = 1 + (what >> 5 & 7);
+	if (from > m->changes.n_path)
+		from = m->changes.n_path;
+	m->changes.path += from;
+	m->changes.n_path -= from;
+	if (n < m->changes.n_path)
+		m->changes.n_path = n;
+	m->changes.done = false;
+	if (!(what & 128))
+		m->changes.n_runs = m->changes.n_keys = 0;
+}
+
+/* What the node asked for, or something else; .more: and what else an answer can have. */
+static void answer(struct world *w, unsigned number, bool more)
 {
 	const struct puppet *p = &w->st.puppets[number];
 	const uint8_t lie = input_byte(w), leave_out = input_byte(w);
@@ -435,6 +516,8 @@ static void answer(struct world *w, unsigned number)
 		fill_path(w, &w->st.tales[t], leave_out, &m);
 		if (!(leave_out & 0x80))
 			fill_wraps(w, t, lie & 128 ? input_byte(w) : 0, &m);
+		if (more)
+			add_more(w, t, &m);
 	}
 	world_message(w, number, &m);
 }
@@ -674,7 +757,7 @@ void hostile_act(struct world *w)
 	case 6:
 	case 7:
 		if (live)
-			answer(w, p);
+			answer(w, p, act == 7);
 		return;
 	case 8:
 		if (live)
@@ -763,7 +846,7 @@ static void hand_in(struct world *w, unsigned p, unsigned t)
 
 	world_message(w, p, &m);
 	demand(w->st.puppets[p].n_gets > 0);
-	answer(w, p);
+	answer(w, p, false);
 }
 
 void hostile_begin(struct world *w)
