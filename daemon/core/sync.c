@@ -61,7 +61,7 @@ static uint64_t under_way(const struct peer *p)
 
 	for (size_t i = 0; i < GETS_MAX; i++) {
 		const struct get_slot *slot = &p->gets[i];
-		const uint64_t over = slot->asked * FRAME_MAX;
+		const uint64_t over = (uint64_t)slot->asked * FRAME_MAX;
 
 		sum += slot->busy && slot->owed > over ? slot->owed - over : 0;
 	}
