@@ -414,8 +414,9 @@ static int take_run(struct step *s, struct peer *p, const struct run *run)
 	}
 	if (r)
 		return peer_refuse(s, p, &record, chain_verdict(r), false);
+	/* What is held may have come from somebody who did not have its keys. */
 	if (!added)
-		return 0;
+		return has_control(run) ? want_keys(s, p, &record) : 0;
 	r = summary_taken(s, &record, run, added);
 	if (!r)
 		r = want_keys(s, p, &record);

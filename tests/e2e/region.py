@@ -18,6 +18,7 @@ import ctypes
 import json as jsons
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -61,10 +62,16 @@ def wait_for(predicate, timeout, why):
 
 
 def free_port():
+    """Below those that the kernel gives to who connects (ip_local_port_range), so that nobody else
+    has it when it is listened on, or while a region is away."""
     while True:
+        port = 20000 + secrets.randbelow(12000)
         with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            port = s.getsockname()[1]
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(('127.0.0.1', port))
+            except OSError:
+                continue
         if port not in _ports:
             _ports.add(port)
             return port

@@ -10,27 +10,12 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import unittest
 
 import region as kith
 from control_client import Problem
 from kithformat import change_pb, record_pb
-
-PORT = 7810  # and the ones behind it that are free
-
-
-def port():
-    global PORT
-    while True:
-        PORT += 1
-        with socket.socket() as s:
-            try:
-                s.bind(('127.0.0.1', PORT))
-                return PORT
-            except OSError:
-                continue
 
 
 def ask(region, **request):
@@ -70,7 +55,7 @@ class Base(kith.Case):
                 self.assertFalse(c.receive().HasField('problem'))
 
     def region(self, name='north', **more):
-        return self.f.region(name, port=port(), **more)
+        return self.f.region(name, port=kith.free_port(), **more)
 
 
 class Explained(unittest.TestCase):
@@ -262,7 +247,7 @@ class Reloaded(Base):
         self.configure(north, 'log_level = debug\naudit_keep = "30 days"\nquota_peer = 1GiB')
         self.assertIn('quota_peer, audit_keep', north.ctl('reload'))
 
-        north.port = port()
+        north.port = kith.free_port()
         north.endpoint = f'tcp://127.0.0.1:{north.port}'
         self.configure(north, 'log_level = debug')
         self.assertIn('listen', north.ctl('reload'))
