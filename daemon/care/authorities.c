@@ -206,8 +206,8 @@ const struct care_authority *care_authority_find(struct span text)
 	for (size_t i = 0; i < COUNT(authorities); i++) {
 		const struct care_authority *a = &authorities[i];
 
-		if (span_is(text, a->code) || span_same_any_case(text, span_text(a->gss)) ||
-			span_same_any_case(text, span_text(a->name)))
+		if (span_is(text, a->code) || span_equal_any_case(text, span_of(a->gss)) ||
+			span_equal_any_case(text, span_of(a->name)))
 			return a;
 	}
 	return NULL;

@@ -11,14 +11,12 @@
 #include <errno.h>
 
 #include <kith/care.h>
+#include <kith/span.h>
 #include <kith/utf8.h>
 
 struct span trim(struct span s);
-bool span_same(struct span a, struct span b);          /* byte for byte */
-bool span_same_any_case(struct span a, struct span b); /* ASCII letters only */
-bool span_is(struct span s, const char *text);         /* byte for byte */
+bool span_equal_any_case(struct span a, struct span b); /* ASCII letters only */
 int span_order(struct span a, struct span b);
-struct span span_text(const char *text);
 /* Length of the first character, 1 if it is none; whether a terminal may be shown it. */
 size_t text_next(struct span s, bool *ret_printable);
 

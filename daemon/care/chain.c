@@ -61,7 +61,7 @@ static int by_date(const void *a, const void *b)
 
 static bool same_in(const struct episode *a, const struct episode *b, const char *column)
 {
-	return span_same(care_row_value(a->row, column), care_row_value(b->row, column));
+	return span_equal(care_row_value(a->row, column), care_row_value(b->row, column));
 }
 
 static bool same_placement(const struct episode *a, const struct episode *b)
@@ -83,7 +83,7 @@ static bool rne_in(const struct episode *e, const char *codes)
 
 static void check_changes(const struct episode *before, const struct episode *e)
 {
-	bool same_status = span_same(before->ls, e->ls);
+	bool same_status = span_equal(before->ls, e->ls);
 	bool same_place = same_placement(before, e);
 
 	if (rne_in(e, "L") && (same_status || !same_place))

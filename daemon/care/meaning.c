@@ -41,7 +41,7 @@ static void put_value(struct line *l, struct span s)
 
 static void put(struct line *l, const char *text)
 {
-	put_value(l, span_text(text));
+	put_value(l, span_of(text));
 }
 
 static bool upper_at(const char *s, size_t i)

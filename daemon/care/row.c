@@ -67,7 +67,7 @@ bool care_table_imported(enum care_table t)
 static bool has_column(const struct span *columns, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (span_same_any_case(trim(columns[i]), span_text(name)))
+		if (span_equal_any_case(trim(columns[i]), span_of(name)))
 			return true;
 	}
 	return false;
@@ -94,10 +94,10 @@ enum care_table care_table_of(const struct span *columns, size_t n)
 
 struct span care_row_value(const struct care_row *r, const char *column)
 {
-	struct span name = span_text(column);
+	struct span name = span_of(column);
 
 	for (size_t i = 0; i < r->n_cells; i++) {
-		if (span_same_any_case(trim(r->cells[i].name), name))
+		if (span_equal_any_case(trim(r->cells[i].name), name))
 			return trim(r->cells[i].value);
 	}
 	return (struct span){ 0 };
@@ -133,7 +133,7 @@ static void apply_options(struct care_row *r, struct span authority, int year)
 	r->authority = la.len > 0 ? la : trim(authority);
 	known = care_authority_find(r->authority);
 	if (known != NULL)
-		r->authority = span_text(known->code);
+		r->authority = span_of(known->code);
 	else
 		fault(r, RULE_AUTHORITY);
 
@@ -185,7 +185,7 @@ static void put_part(struct writer *w, struct span s)
 
 int care_row_key(const struct care_row *r, struct arena *a, struct span *ret)
 {
-	struct span table = span_text(care_table_name(r->table));
+	struct span table = span_of(care_table_name(r->table));
 	struct span date = r->date_text;
 	char iso[CARE_DATE_TEXT];
 	struct writer w;
@@ -193,7 +193,7 @@ int care_row_key(const struct care_row *r, struct arena *a, struct span *ret)
 	size_t len;
 
 	if (r->date.precision != CARE_NO_DATE)
-		date = span_text(care_date_iso(r->date, iso));
+		date = span_of(care_date_iso(r->date, iso));
 
 	len = 4 * sizeof(uint32_t) + table.len + r->authority.len + r->child.len + date.len;
 	room = arena_alloc(a, len);
@@ -210,7 +210,7 @@ int care_row_key(const struct care_row *r, struct arena *a, struct span *ret)
 
 int care_row_content(const struct care_row *r, struct arena *a, struct span *ret)
 {
-	struct span table = span_text(care_table_name(r->table));
+	struct span table = span_of(care_table_name(r->table));
 	size_t len = 2 * sizeof(uint32_t) + table.len;
 	struct writer w;
 	uint8_t *room;

@@ -32,12 +32,7 @@ struct span trim(struct span s)
 	return s;
 }
 
-bool span_same(struct span a, struct span b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
-bool span_same_any_case(struct span a, struct span b)
+bool span_equal_any_case(struct span a, struct span b)
 {
 	if (a.len != b.len)
 		return false;
@@ -46,16 +41,6 @@ bool span_same_any_case(struct span a, struct span b)
 			return false;
 	}
 	return true;
-}
-
-struct span span_text(const char *text)
-{
-	return (struct span){ (const uint8_t *)text, strlen(text) };
-}
-
-bool span_is(struct span s, const char *text)
-{
-	return span_same(s, span_text(text));
 }
 
 int span_order(struct span a, struct span b)

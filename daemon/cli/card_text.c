@@ -142,11 +142,6 @@ static bool next_line(struct span *text, struct span *ret)
 	return true;
 }
 
-static bool line_is(struct span line, const char *text)
-{
-	return line.len == strlen(text) && memcmp(line.at, text, line.len) == 0;
-}
-
 static int bad(struct why *why, unsigned line, const char *what)
 {
 	if (line > 0)
@@ -175,11 +170,11 @@ int card_text_parse(struct span text, struct arena *a, struct span *ret, struct 
 		const char *wrong = NULL;
 
 		n++;
-		if (line_is(line, BEGIN_LINE)) {
+		if (span_is(line, BEGIN_LINE)) {
 			if (inside || done)
 				return bad(why, n, "a second card; a file holds one");
 			inside = true;
-		} else if (inside && line_is(line, END_LINE)) {
+		} else if (inside && span_is(line, END_LINE)) {
 			inside = false;
 			done = true;
 		} else if (inside) {

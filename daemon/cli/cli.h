@@ -10,7 +10,6 @@
  */
 
 #include <stdio.h>
-#include <string.h>
 
 #include <jansson.h>
 
@@ -21,6 +20,7 @@
 #include <kith/ctl.h>
 #include <kith/err.h>
 #include <kith/reasons.h>
+#include <kith/span.h>
 
 /* Exit codes, as kithctl(1) lists them; those of status are LSB's, and of status --check those
  * of a monitoring plug-in. */
@@ -72,11 +72,6 @@ struct cli {
 static inline bool cli_has(const struct cli *c, enum opt o)
 {
 	return c->given[o] != NULL;
-}
-/* A text's bytes without its NUL; none of NULL. */
-static inline struct span span_of(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
 }
 /* "kithctl: ..." on standard error, foreign bytes escaped. Returns .code. */
 int cli_say(int code, const char *fmt, ...) PRINTF(2, 3);

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "daemon/cli/cli.h"
 
@@ -23,8 +22,7 @@ static int came_on(void *ctx, const struct reply_head *h)
 {
 	struct watching *w = ctx;
 
-	if (!w->what || strlen(w->what) != h->progress_what.len ||
-		memcmp(w->what, h->progress_what.at, h->progress_what.len) != 0) {
+	if (!w->what || !span_is(h->progress_what, w->what)) {
 		progress_end(&w->bar);
 		w->what = safe_text(&w->cli->arena, h->progress_what, SAFE_LINE);
 		if (!w->what)

@@ -307,9 +307,8 @@ int ask_peer(struct ask *a, struct id *ret)
 	for (size_t i = 0; i < n->n_peers; i++) {
 		const struct peer *p = n->peers[i];
 
-		if ((strlen(p->name) == text.len && memcmp(p->name, text.at, text.len) == 0) ||
-			(hex && id_order(&p->region, &low) >= 0 &&
-				id_order(&p->region, &high) <= 0)) {
+		if (span_is(text, p->name) || (hex && id_order(&p->region, &low) >= 0 &&
+						      id_order(&p->region, &high) <= 0)) {
 			*ret = p->region;
 			return 0;
 		}

@@ -6,7 +6,6 @@
  */
 
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/core/ask.h"
 
@@ -17,7 +16,7 @@ static bool is_name(struct step *s, const struct id *region, struct span text, b
 
 	if (node_region_name(s, region, name))
 		return false;
-	*ret = strlen(name) == text.len && memcmp(name, text.at, text.len) == 0;
+	*ret = span_is(text, name);
 	if (text_hex_range(text, &low, &high))
 		*ret |= id_order(region, &low) >= 0 && id_order(region, &high) <= 0;
 	return true;

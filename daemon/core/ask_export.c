@@ -6,7 +6,6 @@
  */
 
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/core/ask.h"
 
@@ -73,7 +72,7 @@ int access_note(struct ask *a, const struct id *record, enum access_what what)
 	const char *user = s->event->user ? s->event->user : "unknown";
 	const struct audit_note now = { .at_ms = s->event->wall_ms,
 		.record = *record,
-		.user = { (const uint8_t *)user, strlen(user) },
+		.user = span_of(user),
 		.worker = a->q.worker,
 		.purpose = a->q.purpose };
 	struct entry e = { .kind = ENTRY_ACCESS,
@@ -97,7 +96,7 @@ int access_note(struct ask *a, const struct id *record, enum access_what what)
 	r = fork_own(s, record); /* what is held stays readable */
 	if (r != ROW_NONE)
 		return r;
-	e.access.who = (struct span){ (const uint8_t *)user, strlen(user) };
+	e.access.who = span_of(user);
 	e.access.role = a->q.role;
 	e.access.purpose = a->q.purpose;
 	e.access.kind = 1;

@@ -41,8 +41,7 @@ int ask_move_offer(struct ask *a)
 	struct node *n = a->s->node;
 	int r = ask_record(a, &record);
 
-	if (!r && a->q.peer.len == strlen(n->name) &&
-		memcmp(a->q.peer.at, n->name, a->q.peer.len) == 0)
+	if (!r && span_is(a->q.peer, n->name))
 		return ask_problem(a, PROBLEM_ARGUMENT, "%s is this region itself", n->name);
 	if (!r)
 		r = ask_peer(a, &to);

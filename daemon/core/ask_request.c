@@ -283,11 +283,6 @@ struct search {
 	size_t n;
 };
 
-static bool span_equal(struct span a, struct span b)
-{
-	return a.len == b.len && (!a.len || memcmp(a.at, b.at, a.len) == 0);
-}
-
 /* Asked already, and not answered: the same one is meant. */
 static int find_same(void *ctx, const struct id *peer, enum request_way way,
 	const struct id *request, const struct request_row *row)

@@ -30,7 +30,7 @@ static int append_entries(struct ask *a, const struct id *record, struct entry *
 		int r;
 
 		if (source)
-			b.source = (struct span){ (const uint8_t *)source, strlen(source) };
+			b.source = span_of(source);
 		while (at + b.n_entries < n && b.n_entries < ENTRIES_MAX) {
 			bytes += wire_entry_size(&entries[at + b.n_entries]);
 			if (bytes > BODY_FILL_MAX && b.n_entries)

@@ -63,11 +63,6 @@ static struct span get_text(struct reader *r)
 	return get_span(r, get_u16(r));
 }
 
-static bool is(struct span a, struct span b)
-{
-	return a.len == b.len && (!a.len || memcmp(a.at, b.at, a.len) == 0);
-}
-
 static unsigned difference(const struct audit_note *a, const struct audit_note *b)
 {
 	unsigned says = 0;
@@ -78,11 +73,12 @@ static unsigned difference(const struct audit_note *a, const struct audit_note *
 		says |= SAYS_WHAT;
 	if (!id_equal(&a->record, &b->record))
 		says |= SAYS_RECORD;
-	if (!is(a->user, b->user))
+	if (!span_equal(a->user, b->user))
 		says |= SAYS_USER;
-	if (!is(a->worker, b->worker) || !is(a->role, b->role) || !is(a->purpose, b->purpose))
+	if (!span_equal(a->worker, b->worker) || !span_equal(a->role, b->role) ||
+		!span_equal(a->purpose, b->purpose))
 		says |= SAYS_WORDS;
-	if (!is(a->about, b->about))
+	if (!span_equal(a->about, b->about))
 		says |= SAYS_ABOUT;
 	return says;
 }
@@ -241,13 +237,9 @@ static struct id record_of(const struct ask *a)
 static struct span about_of(const struct ask *a)
 {
 	const struct span all[] = { a->q.peer, a->q.request, a->q.rec, a->q.kind };
-	const char *text;
 
-	if (a->q.n_children) {
-		text = arena_text(a->s->arena, "%zu children", a->q.n_children);
-		return text ? (struct span){ (const uint8_t *)text, strlen(text) }
-			    : (struct span){ 0 };
-	}
+	if (a->q.n_children)
+		return span_of(arena_text(a->s->arena, "%zu children", a->q.n_children));
 	for (size_t i = 0; i < COUNT(all); i++)
 		if (all[i].len)
 			return cut(all[i], ABOUT_MAX);
@@ -273,7 +265,7 @@ int audit_note(struct ask *a, int problem)
 		.problem = (uint32_t)problem,
 		.groups = (uint8_t)s->event->groups,
 		.record = record_of(a),
-		.user = cut((struct span){ (const uint8_t *)user, strlen(user) }, 200),
+		.user = cut(span_of(user), 200),
 		.worker = a->q.worker,
 		.role = a->q.role,
 		.purpose = a->q.purpose,
@@ -332,18 +324,18 @@ static bool is_user(struct span user, struct span wanted)
 	struct span rest, number;
 	const uint8_t *space;
 
-	if (is(user, wanted))
+	if (span_equal(user, wanted))
 		return true;
 	if (user.len < skip || memcmp(user.at, before, skip) != 0)
 		return false;
 	rest = (struct span){ user.at + skip, user.len - skip };
 	space = memchr(rest.at, ' ', rest.len);
 	number = (struct span){ rest.at, space ? (size_t)(space - rest.at) : rest.len };
-	if (is(number, wanted))
+	if (span_equal(number, wanted))
 		return true;
 	/* " (jo)" */
 	return space && rest.len > number.len + 3 &&
-	       is((struct span){ space + 2, rest.len - number.len - 3 }, wanted);
+	       span_equal((struct span){ space + 2, rest.len - number.len - 3 }, wanted);
 }
 
 static const char *groups_text(unsigned groups)

@@ -215,18 +215,13 @@ void follow_gone(struct node *n, uint64_t client)
 
 /* Asking ----------------------------------------------------------------------------------- */
 
-static bool is(struct span s, const char *word)
-{
-	return s.len == strlen(word) && memcmp(s.at, word, s.len) == 0;
-}
-
 static int choose_kind(struct ask *a, enum stream_kind *ret)
 {
 	if (!a->q.kind.len)
 		*ret = STREAM_ALL;
-	else if (is(a->q.kind, "control"))
+	else if (span_is(a->q.kind, "control"))
 		*ret = STREAM_CONTROL;
-	else if (is(a->q.kind, "sealed"))
+	else if (span_is(a->q.kind, "sealed"))
 		*ret = STREAM_SEALED;
 	else
 		return ask_problem(
@@ -240,7 +235,7 @@ static int choose_author(struct ask *a, struct id *ret)
 	const struct node *n = a->s->node;
 	char text[ID_TEXT_LEN] = "";
 
-	if (is(a->q.peer, n->name)) {
+	if (span_is(a->q.peer, n->name)) {
 		*ret = n->region;
 		return 0;
 	}

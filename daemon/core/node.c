@@ -116,7 +116,7 @@ void node_clock_seen(struct step *s, uint64_t clock)
 
 void node_text_mend(char *text)
 {
-	if (wire_text_ok((struct span){ (const uint8_t *)text, strlen(text) }))
+	if (wire_text_ok(span_of(text)))
 		return;
 	for (; *text; text++)
 		if ((uint8_t)*text > '~')

@@ -154,9 +154,9 @@ static int fail(struct step *s, struct peer *p, const char *problem)
 
 int peer_drop(struct step *s, struct peer *p, const char *problem)
 {
-	struct link_frame f = { .kind = LINK_DROP,
-		.link = p->link,
-		.reason = { (const uint8_t *)problem, strlen(problem) } };
+	struct link_frame f = {
+		.kind = LINK_DROP, .link = p->link, .reason = span_of(problem)
+	};
 	int r = node_link(s, ACTION_LINK_DROP, &f);
 
 	if (!r)
@@ -272,8 +272,7 @@ int peer_announce(struct step *s)
 		l->region = p->region;
 		memcpy(l->curve_keys, p->curve_keys, sizeof(l->curve_keys));
 		l->n_curve_keys = p->n_curve_keys;
-		l->endpoint =
-			(struct span){ (const uint8_t *)p->endpoint, strlen(p->endpoint) };
+		l->endpoint = span_of(p->endpoint);
 		l->dial_key = p->curve_keys[p->n_curve_keys - 1];
 	}
 	if (n->options.listen)

@@ -88,8 +88,7 @@ int record_new(struct step *s, const char *authority, const char *child, struct 
 	struct entry alias;
 	struct body b = { .entries = &alias, .n_entries = 1 };
 
-	r = record_name(s, ret, (struct span){ (const uint8_t *)authority, strlen(authority) },
-		(struct span){ (const uint8_t *)child, strlen(child) }, &alias);
+	r = record_name(s, ret, span_of(authority), span_of(child), &alias);
 	if (!r)
 		r = chain_append(s, &(struct own_change){ .record = ret, .body = &b }, &ref);
 	if (!r)

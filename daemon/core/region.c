@@ -188,9 +188,7 @@ static int same_history(struct step *s, const struct id *region, struct span bun
 		return r < 0 ? err_up(r) : err_new(-EUCLEAN);
 	*ret = true;
 	for (size_t i = 0; i < now.n_cards && i < held.n_cards; i++)
-		*ret &= now.cards[i].bytes.len == held.cards[i].bytes.len &&
-			memcmp(now.cards[i].bytes.at, held.cards[i].bytes.at,
-				now.cards[i].bytes.len) == 0;
+		*ret &= span_equal(now.cards[i].bytes, held.cards[i].bytes);
 	return 0;
 }
 
@@ -244,7 +242,7 @@ static int is_held(struct step *s, struct span bundle, struct id *ret_region, bo
 	r = row_get(s->view, TABLE_CARD, SPAN_OF(*ret_region), &held);
 	if (r)
 		return r == ROW_NONE ? 0 : err_up(r);
-	*ret = held.len == bundle.len && memcmp(held.at, bundle.at, held.len) == 0;
+	*ret = span_equal(held, bundle);
 	return 0;
 }
 
@@ -329,7 +327,7 @@ static int fill_card(
 	for (size_t i = 0; i < f->n_endpoints; i++) {
 		const char *e = f->endpoints[i];
 
-		if (!endpoint_allowed((struct span){ (const uint8_t *)e, strlen(e) })) {
+		if (!endpoint_allowed(span_of(e))) {
 			why_set(why, "'%s' is not an endpoint of the form tcp://host:port", e);
 			return NODE_E_KEYS;
 		}

@@ -862,8 +862,7 @@ int key_scan_next(struct scan *s, const struct view *v, struct secret *ret)
 int meta_get(const struct view *v, const char *name, void *ret, size_t len)
 {
 	struct span value;
-	int r = row_get(
-		v, TABLE_META, (struct span){ (const uint8_t *)name, strlen(name) }, &value);
+	int r = row_get(v, TABLE_META, span_of(name), &value);
 
 	if (r)
 		return r;
@@ -875,6 +874,5 @@ int meta_get(const struct view *v, const char *name, void *ret, size_t len)
 
 int meta_put(const struct view *v, const char *name, const void *value, size_t len)
 {
-	return row_put(v, TABLE_META, (struct span){ (const uint8_t *)name, strlen(name) },
-		(struct span){ value, len });
+	return row_put(v, TABLE_META, span_of(name), (struct span){ value, len });
 }

@@ -13,6 +13,7 @@
 #include <kith/buf.h>
 #include <kith/crypto.h>
 #include <kith/message.h>
+#include <kith/span.h>
 #include <kith/view.h>
 
 enum { ROW_NONE = 1 };

@@ -34,8 +34,7 @@ int session_greet(struct step *s, struct peer *p, const struct pubkey *their_cur
 		.boot_nonce = n->boot_nonce,
 		.curve_from = n->link_key,
 		.curve_to = *their_curve,
-		.software = {
-			(const uint8_t *)n->options.software, strlen(n->options.software) } };
+		.software = span_of(n->options.software) };
 	struct sig sig;
 	int r;
 

@@ -90,11 +90,6 @@ static int check_change(struct portion *p, const struct wire_change *c, struct h
 	return check_signature(p, ret_id, c->signature);
 }
 
-static bool same(struct span a, struct span b)
-{
-	return a.len == b.len && (!a.len || memcmp(a.at, b.at, a.len) == 0);
-}
-
 /* A control change lies a second time beside the log (P7.8). */
 static int check_control(struct portion *p, const struct wire_change *c, const struct hash *id)
 {
@@ -109,10 +104,10 @@ static int check_control(struct portion *p, const struct wire_change *c, const s
 		return 0;
 	if (r)
 		return err_up(r);
-	if (!control_row_read(k, value, &ref, &other) || !same(c->header, other.header) ||
-		!same(c->body, other.body)) {
+	if (!control_row_read(k, value, &ref, &other) || !span_equal(c->header, other.header) ||
+		!span_equal(c->body, other.body)) {
 		fault(p->v, "P7.8", "the custody path has another change at its place");
-	} else if (!same(c->signature, other.signature)) {
+	} else if (!span_equal(c->signature, other.signature)) {
 		/* Its author may have signed it twice: by itself and in a batch, for one. */
 		r = check_signature(p, id, other.signature);
 		if (r)

@@ -17,6 +17,7 @@
 #include <kith/crypto.h>
 #include <kith/ctl.h>
 #include <kith/message.h>
+#include <kith/span.h>
 
 #define OUT_MAX          (8 * 1024 * 1024) /* bytes that wait for one peer */
 #define KITHD_BEHIND     (1024 * 1024) /* bytes that wait for kithd: read no more from peers */

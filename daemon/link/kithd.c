@@ -78,7 +78,7 @@ int kithd_ready(struct hub *h)
 	const struct link_frame f = {
 		.kind = LINK_READY,
 		.curve_key = h->public,
-		.listen = { (const uint8_t *)h->door.bound, strlen(h->door.bound) },
+		.listen = span_of(h->door.bound),
 		.pid = (uint32_t)getpid(),
 	};
 

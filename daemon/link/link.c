@@ -97,7 +97,7 @@ int link_end(struct hub *h, struct link *l, const char *reason)
 	struct link_frame f = {
 		.kind = LINK_DOWN,
 		.link = l->number,
-		.reason = { (const uint8_t *)reason, strlen(reason) },
+		.reason = span_of(reason),
 	};
 	char region[ID_TEXT_LEN];
 	int r;

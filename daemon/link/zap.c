@@ -91,9 +91,9 @@ static void reply(void *zap, zmq_msg_t *id, const char *code, const char *user)
 	const struct span frames[] = {
 		SPAN_LIT(ZAP_VERSION),
 		{ zmq_msg_data(id), zmq_msg_size(id) },
-		{ (const uint8_t *)code, strlen(code) },
+		span_of(code),
 		SPAN_LIT(""),
-		{ (const uint8_t *)user, strlen(user) },
+		span_of(user),
 		SPAN_LIT(""),
 	};
 

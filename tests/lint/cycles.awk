@@ -4,7 +4,7 @@
 # contract which it includes; a port (a struct of functions) is vocabulary and belongs to base.
 # A contract that stands in no row here is an error: say who implements it.
 BEGIN {
-	implements["daemon/base"]   = "base err ident arena buf utf8 quota view"
+	implements["daemon/base"]   = "base err ident arena buf span utf8 view"
 	implements["daemon/care"]   = "care"
 	implements["daemon/core"]   = "node certificate verdicts"
 	implements["proto"]         = "wire message control reasons"

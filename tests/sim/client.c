@@ -9,15 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <kith/span.h>
+
 #include "tests/sim/sim.h"
 
 #define CLIENT 7
 #define AGAIN  8 /* asks what CLIENT asks, and nobody listens */
-
-static struct span span_of(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
-}
 
 /* Replies -----------------------------------------------------------------------------------
  */
