@@ -169,15 +169,13 @@ static int add_keys(struct answer *an)
 	const uint32_t first = first_epoch(an);
 	const struct affairs *a = an->affairs;
 	const struct member *m = affairs_member(a, &an->p->region);
-
 	const struct key_commitment *k;
 
 	for (size_t i = 0; m && (k = keys_of(a, i)) && an->bytes + 256 < ANSWER_HARD; i++) {
 		struct key_wrap wrap;
 		int r;
 
-		if (k->class > 31 || !(m->row.classes & 1u << k->class) ||
-			k->epoch < m->row.first_epoch || k->epoch < first)
+		if (!keys_for(m, k) || k->epoch < first)
 			continue;
 		if (!fits(an, sizeof(wrap) + 16))
 			return 0;

@@ -443,6 +443,8 @@ MUST_USE int keys_commitment(struct step *s, const struct id *record, uint32_t e
 	uint32_t class, const struct secret *key, struct hash *ret);
 /* Each that is committed to, those of the path first; NULL behind the last. */
 const struct key_commitment *keys_of(const struct affairs *a, size_t i);
+/* A member may have it: its class is one of the member's, its epoch none before its time. */
+bool keys_for(const struct member *m, const struct key_commitment *c);
 /* What is sealed now, is with this. */
 const struct key_commitment *keys_newest(const struct affairs *a, uint32_t class);
 MUST_USE int keys_wrap(struct step *s, const struct id *record, const struct key_commitment *c,

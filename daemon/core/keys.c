@@ -85,6 +85,12 @@ const struct key_commitment *keys_of(const struct affairs *a, size_t i)
 	return i - a->n_keys < a->n_past_keys ? &a->past_keys[i - a->n_keys] : NULL;
 }
 
+bool keys_for(const struct member *m, const struct key_commitment *c)
+{
+	return c->class < 32 && m->row.classes & 1u << c->class &&
+	       c->epoch >= m->row.first_epoch;
+}
+
 const struct key_commitment *keys_newest(const struct affairs *a, uint32_t class)
 {
 	for (size_t i = a->n_keys; i > 0; i--)
@@ -127,12 +133,22 @@ int keys_lack(
 	return r ? err_up(r) : 0;
 }
 
+static bool is_committed_to(const struct affairs *a, const struct key_commitment *is)
+{
+	const struct key_commitment *c;
+
+	for (size_t i = 0; (c = keys_of(a, i)); i++)
+		if (c->epoch == is->epoch && c->class == is->class &&
+			hash_equal(&c->commitment, &is->commitment))
+			return true;
+	return false;
+}
+
 int keys_take(struct step *s, const struct id *record, const struct affairs *a,
 	const struct key_wrap *w, bool *ret_new)
 {
 	CLEANUP(secret_done) struct secret key = { 0 };
 	const struct node *n = s->node;
-	const struct key_commitment *c;
 	struct key_commitment is = { .epoch = w->epoch, .class = w->class };
 	uint8_t info[INFO_MAX];
 	bool named, lacks;
@@ -151,11 +167,7 @@ int keys_take(struct step *s, const struct id *record, const struct affairs *a,
 	r = keys_commitment(s, record, w->epoch, w->class, &key, &is.commitment);
 	if (r)
 		return err_up(r);
-	for (size_t i = 0; (c = keys_of(a, i)); i++)
-		if (c->epoch == is.epoch && c->class == is.class &&
-			hash_equal(&c->commitment, &is.commitment))
-			break;
-	if (!c)
+	if (!is_committed_to(a, &is))
 		return KEYS_E_BAD;
 	r = key_put(s->view, record, &is, &key);
 	if (r)
@@ -178,8 +190,7 @@ static int whole(
 		const struct key_commitment *c = keys_of(a, i);
 		int r;
 
-		if (c->class > 31 || !(m->row.classes & 1u << c->class) ||
-			c->epoch < m->row.first_epoch)
+		if (!keys_for(m, c))
 			continue;
 		r = key_get(s->view, record, c, &key);
 		if (r == ROW_NONE)
