@@ -29,12 +29,6 @@ static int put_move(struct step *s, const struct id *record, const struct move_r
 	return r ? err_odd(r) : 0;
 }
 
-static bool same_place(const struct place *a, const struct place *b)
-{
-	return a->seq == b->seq && id_equal(&a->author, &b->author) &&
-	       id_equal(&a->incarnation, &b->incarnation);
-}
-
 int handover_words(
 	struct step *s, const struct id *record, const struct held *h, struct body *ret)
 {
@@ -128,7 +122,7 @@ static int update(struct step *s, const struct id *record, const struct offer *o
 	bool to_us = id_equal(&o->offer->control.to, self);
 	enum move_phase phase = phase_of(o->state);
 
-	if (!same_place(&row->offer, &o->offer->ref.at)) {
+	if (!place_equal(&row->offer, &o->offer->ref.at)) {
 		*row = (struct move_row){ .offer = o->offer->ref.at,
 			.from = o->from,
 			.to = o->offer->control.to,
