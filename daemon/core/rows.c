@@ -616,7 +616,7 @@ bool peer_row_read(struct span value, struct peer_row *ret)
 int peer_row_get(const struct view *v, const struct id *peer, struct peer_row *ret)
 {
 	struct span value, key;
-	struct reader k;
+	struct reader rd;
 	uint64_t last;
 	int r = row_get(v, TABLE_PEER, SPAN_OF(*peer), &value);
 
@@ -624,14 +624,13 @@ int peer_row_get(const struct view *v, const struct id *peer, struct peer_row *r
 		return r;
 	if (!peer_row_read(value, ret))
 		return damaged();
+	/* A damaged entry has its number too, which row_last() would not give. */
 	r = v->last(v->ctx, TABLE_FEED, SPAN_OF(*peer), &key, &value);
-	if (r == VIEW_NONE)
-		return 0;
-	if (r != VIEW_DAMAGED && r)
-		return from_view(r);
-	k = reader_of(key);
-	get_span(&k, ID_LEN);
-	last = get_u64(&k);
+	if (r && r != VIEW_DAMAGED)
+		return r == VIEW_NONE ? 0 : from_view(r);
+	rd = reader_of(key);
+	(void)get_span(&rd, ID_LEN);
+	last = get_u64(&rd);
 	if (ret->feed_next <= last)
 		ret->feed_next = last + 1;
 	return 0;
@@ -795,7 +794,8 @@ int want_del(const struct view *v, const struct id *peer, const struct id *recor
 	return row_del(v, TABLE_WANT, pair_span(peer, record, key));
 }
 
-static struct writer key_key(
+/* The key of a row is the number of a content key, and then what commits to it. */
+static struct writer key_number(
 	const struct id *record, uint32_t epoch, uint32_t class, uint8_t into[VIEW_KEY_MAX])
 {
 	struct writer w = writer_of(into, VIEW_KEY_MAX);
@@ -806,13 +806,21 @@ static struct writer key_key(
 	return w;
 }
 
-static struct span whole_key_key(
+static struct span key_place(
 	const struct id *record, const struct key_commitment *c, uint8_t into[VIEW_KEY_MAX])
 {
-	struct writer w = key_key(record, c->epoch, c->class, into);
+	struct writer w = key_number(record, c->epoch, c->class, into);
 
 	put_bytes(&w, c->commitment.b, HASH_LEN);
 	return writer_span(&w);
+}
+
+static int key_read(struct span value, struct secret *ret)
+{
+	if (value.len != KEY_LEN)
+		return damaged();
+	memcpy(ret->b, value.at, KEY_LEN);
+	return 0;
 }
 
 int key_get(const struct view *v, const struct id *record, const struct key_commitment *c,
@@ -820,14 +828,9 @@ int key_get(const struct view *v, const struct id *record, const struct key_comm
 {
 	uint8_t key[VIEW_KEY_MAX];
 	struct span value;
-	int r = row_get(v, TABLE_KEY, whole_key_key(record, c, key), &value);
+	int r = row_get(v, TABLE_KEY, key_place(record, c, key), &value);
 
-	if (r)
-		return r;
-	if (value.len != KEY_LEN)
-		return damaged();
-	memcpy(ret->b, value.at, KEY_LEN);
-	return 0;
+	return r ? r : key_read(value, ret);
 }
 
 int key_put(const struct view *v, const struct id *record, const struct key_commitment *c,
@@ -836,13 +839,13 @@ int key_put(const struct view *v, const struct id *record, const struct key_comm
 	uint8_t into[VIEW_KEY_MAX];
 
 	return row_put(
-		v, TABLE_KEY, whole_key_key(record, c, into), (struct span){ key->b, KEY_LEN });
+		v, TABLE_KEY, key_place(record, c, into), (struct span){ key->b, KEY_LEN });
 }
 
 void key_scan_init(struct scan *s, const struct id *record, uint32_t epoch, uint32_t class)
 {
 	uint8_t key[VIEW_KEY_MAX];
-	struct writer w = key_key(record, epoch, class, key);
+	struct writer w = key_number(record, epoch, class, key);
 
 	scan_init(s, TABLE_KEY, writer_span(&w));
 }
@@ -851,12 +854,7 @@ int key_scan_next(struct scan *s, const struct view *v, struct secret *ret)
 {
 	int r = scan_next(s, v);
 
-	if (r)
-		return r;
-	if (s->value.len != KEY_LEN)
-		return damaged();
-	memcpy(ret->b, s->value.at, KEY_LEN);
-	return 0;
+	return r ? r : key_read(s->value, ret);
 }
 
 int meta_get(const struct view *v, const char *name, void *ret, size_t len)
