@@ -87,16 +87,6 @@ static int take_options(int argc, char **argv, struct given *ret)
 	return -1;
 }
 
-static int take_settings(const struct given *given, struct conf *ret, struct why *why)
-{
-	int r;
-
-	r = conf_load(given->config ? given->config : CONF_PATH, ret, why);
-	if (r == CONF_E_ABSENT && !given->config)
-		r = conf_defaults(ret);
-	return r;
-}
-
 static int take_key(const struct conf *conf, const char *path, struct secret *ret,
 	struct pubkey *ret_public, struct why *why)
 {
@@ -175,7 +165,7 @@ int main(int argc, char **argv)
 	r = take_options(argc, argv, &given);
 	if (r >= 0)
 		return r;
-	r = take_settings(&given, &conf, &why);
+	r = conf_given(given.config, &conf, &why);
 	if (r == 0) {
 		log_level((int)conf.log_level);
 		r = take_key(
