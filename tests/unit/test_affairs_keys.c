@@ -32,16 +32,24 @@ static struct held *hand_over(struct set *s, const struct held *g, enum who to)
 	return release(s, A, g, o, a);
 }
 
+/* So many keys of the path, the newest of that epoch; and so many of what ended beside it. */
+static void assert_keys(struct set *s, uint32_t newest, size_t keys, size_t past_keys)
+{
+	read_affairs(s);
+	assert_int_equal(s->affairs.epoch, newest);
+	assert_int_equal(s->affairs.n_keys, keys);
+	assert_int_equal(s->affairs.n_past_keys, past_keys);
+}
+
 static void the_newest_epoch_is_the_highest_that_a_counting_change_commits_to(void **state)
 {
 	struct set *s = *state;
 	struct held *g = genesis(s);
 
 	epoch(s, A, 1, g, 2);
-	assert_int_equal(read_affairs(s)->epoch, 2);
+	assert_keys(s, 2, 2, 0);
 	epoch(s, B, 1, g, 3); /* a region that is not custodian begins none */
-	assert_int_equal(read_affairs(s)->epoch, 2);
-	assert_int_equal(s->affairs.n_keys, 2);
+	assert_keys(s, 2, 2, 0);
 }
 
 static void an_epoch_that_does_not_follow_brings_nothing(void **state)
@@ -51,15 +59,11 @@ static void an_epoch_that_does_not_follow_brings_nothing(void **state)
 
 	epoch(s, A, 1, g, 3);
 	epoch(s, A, 1, g, UINT32_MAX);
-	read_affairs(s);
-	assert_int_equal(s->affairs.epoch, 1);
-	assert_int_equal(s->affairs.n_keys + s->affairs.n_past_keys, 1);
+	assert_keys(s, 1, 1, 0);
 	/* And the next one may be begun as if they were not there. */
 	epoch(s, A, 1, g, 2);
 	epoch(s, A, 1, g, 3);
-	read_affairs(s);
-	assert_int_equal(s->affairs.epoch, 3);
-	assert_int_equal(s->affairs.n_keys, 3);
+	assert_keys(s, 3, 3, 0);
 }
 
 static void two_lives_may_begin_the_same_epoch(void **state)
@@ -71,9 +75,7 @@ static void two_lives_may_begin_the_same_epoch(void **state)
 	other = epoch(s, A, 1, g, 2);
 	memset(other->ref.at.incarnation.b, 2, ID_LEN);
 	epoch(s, A, 1, g, 3);
-	read_affairs(s);
-	assert_int_equal(s->affairs.epoch, 3);
-	assert_int_equal(s->affairs.n_keys, 4);
+	assert_keys(s, 3, 4, 0);
 }
 
 static void epochs_go_on_over_a_handover(void **state)
@@ -86,9 +88,7 @@ static void epochs_go_on_over_a_handover(void **state)
 	r = hand_over(s, g, B);
 	epoch(s, B, 2, r, 4);
 	epoch(s, B, 2, r, 3);
-	read_affairs(s);
-	assert_int_equal(s->affairs.epoch, 3);
-	assert_int_equal(s->affairs.n_keys, 3);
+	assert_keys(s, 3, 3, 0);
 }
 
 static void a_branch_goes_on_from_the_epoch_that_it_branched_off_at(void **state)
@@ -108,11 +108,8 @@ static void a_branch_goes_on_from_the_epoch_that_it_branched_off_at(void **state
 	r->control.offer = o->ref;
 	epoch(s, C, 2, r, 4); /* a leap */
 	epoch(s, C, 2, r, 3);
-	read_affairs(s);
+	assert_keys(s, 2, 2, 1); /* what is sealed there opens (P5.5) */
 	assert_true(s->affairs.forked);
-	assert_int_equal(s->affairs.epoch, 2);
-	assert_int_equal(s->affairs.n_keys, 2);
-	assert_int_equal(s->affairs.n_past_keys, 1); /* what is sealed there opens (P5.5) */
 	assert_int_equal(s->affairs.past_keys[0].epoch, 3);
 }
 
