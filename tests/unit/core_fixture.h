@@ -232,40 +232,61 @@ UNUSED static void fix_speak(struct fix *x, unsigned at, const struct actions *o
 	}
 }
 
-static void fix_step(struct fix *x, unsigned at, const struct event *e)
+/* A turn up to its commit, if its step goes well. */
+static void fix_turn(struct fix *x, unsigned at, const struct event *e, struct actions *ret)
 {
 	struct side *s = &x->v[at];
-	struct actions out = { .arena = &s->arena };
 	struct event now = *e;
 	struct why why;
 
+	*ret = (struct actions){ .arena = &s->arena };
 	now.now = x->now;
 	now.wall_ms = FIX_WALL + x->now + (uint64_t)s->skew_ms;
 	arena_reset(&s->arena);
 	assert_int_equal(store_turn_begin(s->store, &s->view), 0);
-	s->result = node_step(s->node, &now, &s->view, &out);
+	s->result = node_step(s->node, &now, &s->view, ret);
 	if (s->result == 0)
-		s->result = node_end(s->node, &now, &s->view, &out);
-	if (s->result != 0) {
+		s->result = node_end(s->node, &now, &s->view, ret);
+	if (s->result == 0)
+		assert_int_equal(store_turn_commit(s->store, &why), 0);
+	else
 		store_turn_abort(s->store);
-		return;
-	}
-	assert_int_equal(store_turn_commit(s->store, &why), 0);
-	fix_speak(x, at, &out);
 }
 
-/* What is the first on its way arrives; the step must go well. */
-static void fix_arrive(struct fix *x)
+static void fix_step(struct fix *x, unsigned at, const struct event *e)
+{
+	struct actions out;
+
+	fix_turn(x, at, e, &out);
+	if (x->v[at].result == 0)
+		fix_speak(x, at, &out);
+}
+
+/* What is the first on its way. */
+static struct parcel *fix_take(struct fix *x)
 {
 	struct parcel *p = x->first;
 
 	x->first = p->next;
 	if (!x->first)
 		x->last = &x->first;
-	fix_step(x, p->to, &p->event);
-	assert_int_equal(x->v[p->to].result, 0);
+	return p;
+}
+
+static void parcel_free(struct parcel *p)
+{
 	free(p->bytes);
 	free(p);
+}
+
+/* It arrives; the step must go well. */
+static void fix_arrive(struct fix *x)
+{
+	struct parcel *p = fix_take(x);
+
+	fix_step(x, p->to, &p->event);
+	assert_int_equal(x->v[p->to].result, 0);
+	parcel_free(p);
 }
 
 /* Until nothing is on its way. */
@@ -295,6 +316,20 @@ UNUSED static void fix_wait(struct fix *x, unsigned seconds)
 	fix_run(x);
 	for (unsigned k = 0; k < 4 * seconds; k++)
 		fix_pass(x, 250);
+}
+
+/* Their link ends, and none comes up. */
+UNUSED static void fix_cut(struct fix *x, unsigned a, unsigned b)
+{
+	x->cut[a][b] = x->cut[b][a] = true;
+	fix_down(x, a, b, true);
+	fix_run(x);
+}
+
+/* Who dials gets through again. */
+UNUSED static void fix_heal(struct fix *x, unsigned a, unsigned b)
+{
+	x->cut[a][b] = x->cut[b][a] = false;
 }
 
 /* Regions ----------------------------------------------------------------------------------
@@ -393,13 +428,8 @@ UNUSED static void fix_free(struct fix *x)
 		crypto_free(s->crypto);
 		arena_done(&s->arena);
 	}
-	while (x->first) {
-		struct parcel *p = x->first;
-
-		x->first = p->next;
-		free(p->bytes);
-		free(p);
-	}
+	while (x->first)
+		parcel_free(fix_take(x));
 	nftw(x->top, fix_remove, 8, FTW_DEPTH | FTW_PHYS);
 	free(x);
 }
@@ -412,20 +442,31 @@ UNUSED static struct span text_span(const char *text)
 	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
 }
 
+/* Ann asks, who is an administrator. */
+UNUSED static struct event fix_ann(void)
+{
+	static const struct host_figures figures = { .store_map_bytes = 1 << 26,
+		.disk_free_bytes = UINT64_C(1) << 40 };
+
+	return (struct event){ .kind = EVENT_ASK,
+		.client = 1,
+		.figures = &figures,
+		.user = "uid 1000 (ann)",
+		.groups = GROUP_ADMIN };
+}
+
 /* One request; gives its problem, 0 for none. -1: the step failed. */
 UNUSED static int fix_ask(struct fix *x, unsigned at, const struct ctl_request *q)
 {
 	struct side *s = &x->v[at];
 	struct ctl_request full = *q;
-	static const struct host_figures figures = { .store_map_bytes = 1 << 26,
-		.disk_free_bytes = UINT64_C(1) << 40 };
-	struct event e = { .kind = EVENT_ASK, .client = 1, .figures = &figures };
+	struct event e = fix_ann();
 	struct arena a;
 
 	arena_init(&a, 0);
 	full.id = 1;
-	e.user = "uid 1000 (ann)";
-	e.groups = s->groups ? s->groups : GROUP_ADMIN;
+	if (s->groups)
+		e.groups = s->groups;
 	s->reply[0] = '\0';
 	s->problem = UINT32_MAX;
 	assert_int_equal(wire_request_encode(&full, &a, &e.bytes), 0);
@@ -572,6 +613,20 @@ UNUSED static int fix_inside(
 	assert_int_equal(store_turn_commit(s->store, &why), 0);
 	fix_speak(x, at, &out);
 	return r;
+}
+
+/* One more request of the turn that is under way. */
+UNUSED static void fix_ask_inside(struct step *s, const struct ctl_request *q)
+{
+	const struct event *tick = s->event;
+	struct event e = fix_ann();
+
+	e.now = tick->now;
+	e.wall_ms = tick->wall_ms;
+	assert_int_equal(wire_request_encode(q, s->arena, &e.bytes), 0);
+	s->event = &e;
+	assert_int_equal(ask_step(s), 0);
+	s->event = tick;
 }
 
 struct fix_saying {

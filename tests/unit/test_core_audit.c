@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "daemon/core/ask.h"
 #include "tests/unit/core_fixture.h"
 
 enum { NORTH };
@@ -159,20 +158,8 @@ static void pages_lead_to_the_end(void **state)
 /* Many clients at once: their requests share a turn. */
 static int ask_often(struct step *s, void *ctx)
 {
-	const struct event *tick = s->event;
-	const struct ctl_request q = { .verb = VERB_RECORD_LIST };
-	struct event e = { .kind = EVENT_ASK,
-		.client = 1,
-		.user = "uid 1000 (ann)",
-		.groups = GROUP_ADMIN,
-		.now = tick->now,
-		.wall_ms = tick->wall_ms };
-
-	assert_int_equal(wire_request_encode(&q, s->arena, &e.bytes), 0);
-	s->event = &e;
 	for (unsigned i = 0; i < *(unsigned *)ctx; i++)
-		assert_int_equal(ask_step(s), 0);
-	s->event = tick;
+		fix_ask_inside(s, &(struct ctl_request){ .verb = VERB_RECORD_LIST });
 	return 0;
 }
 
@@ -187,7 +174,7 @@ static void notes_of_a_turn_share_a_row_and_are_found_one_by_one(void **state)
 	assert_int_equal(store_stat(x->v[NORTH].store, &stat), 0);
 	assert_int_equal(stat.rows[TABLE_AUDIT], 1);
 	fix_restart(x, NORTH);
-	x->v[NORTH].node->options.audit_keep_ms = (uint64_t)24 * HOUR_S * 1000;
+	keep_for(x, 24);
 	assert_int_equal(audit(x, (struct ctl_request){ 0 }), 70);
 	assert_int_equal(audit(x, (struct ctl_request){ .after = 30, .limit = 20 }), 20);
 	assert_int_equal(audit(x, (struct ctl_request){ .after = 60 }), 12);
@@ -197,7 +184,7 @@ static void notes_of_a_turn_share_a_row_and_are_found_one_by_one(void **state)
 	assert_int_equal(stat.rows[TABLE_AUDIT], 1 + 4 + 1); /* 4,000 bytes a row, at most */
 	assert_int_equal(audit(x, (struct ctl_request){ .after = 4050, .limit = 9 }), 9);
 	assert_int_equal(audit(x, (struct ctl_request){ .after = 4070 }), 5);
-	x->v[NORTH].node->options.audit_keep_ms = (uint64_t)HOUR_S * 1000;
+	keep_for(x, 1);
 	fix_wait(x, 2 * HOUR_S);
 	(void)fix_record(x, NORTH);
 	(void)fix_record(x, NORTH);
@@ -288,7 +275,7 @@ static void a_restart_writes_no_second_access_entry_of_the_same_hour(void **stat
 		assert_int_equal(changes_after(x, &record, verbs[i], "visit"), before + 1);
 	}
 	fix_restart(x, NORTH);
-	x->v[NORTH].node->options.audit_keep_ms = (uint64_t)24 * HOUR_S * 1000;
+	keep_for(x, 24);
 	before = x->v[NORTH].node->log_next;
 	for (size_t i = 0; i < COUNT(verbs); i++)
 		assert_int_equal(changes_after(x, &record, verbs[i], "visit"), before);

@@ -36,13 +36,10 @@ static const struct peer *other(const struct fix *x)
 /* Nobody gets through, for so long. */
 static void cut_for(struct fix *x, unsigned seconds)
 {
-	const unsigned at = dialler(x);
-
-	x->cut[at][!at] = true;
-	fix_down(x, at, !at, true);
+	fix_cut(x, NORTH, SOUTH);
 	fix_wait(x, seconds);
 	assert_int_equal(other(x)->state, PEER_DOWN);
-	x->cut[at][!at] = false;
+	fix_heal(x, NORTH, SOUTH);
 	fix_hush(x);
 }
 
@@ -63,7 +60,7 @@ static unsigned dials_in(struct fix *x, unsigned seconds)
 	const unsigned at = dialler(x);
 	unsigned n = 0;
 
-	x->cut[at][!at] = true;
+	fix_cut(x, NORTH, SOUTH);
 	for (unsigned i = 0; i < seconds; i++) {
 		fix_hush(x);
 		fix_wait(x, 1);
@@ -94,7 +91,7 @@ static void who_has_been_away_for_long_is_dialled_once_a_minute(void **state)
 	fix_introduce_all(x);
 	cut_for(x, 20 * MINUTE);
 	assert_in_range(dials_in(x, 10 * MINUTE), 7, 11);
-	x->cut[dialler(x)][!dialler(x)] = false;
+	fix_heal(x, NORTH, SOUTH);
 	assert_in_range(back_after(x), 0, LATE);
 	fix_free(x);
 }
@@ -104,7 +101,7 @@ static void who_never_was_in_session_is_dialled_once_a_minute(void **state)
 	struct fix *x = fix_new(2);
 
 	(void)state;
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = true;
+	fix_cut(x, NORTH, SOUTH);
 	fix_introduce_all(x);
 	fix_wait(x, 5 * MINUTE);
 	assert_in_range(dials_in(x, 10 * MINUTE), 7, 11);
@@ -125,6 +122,33 @@ static void who_offends_waits_ever_longer_although_it_was_in_session(void **stat
 	fix_free(x);
 }
 
+/* Who is to dial dialled in vain for long: its next attempt is far off. */
+static void who_comes_back_dials_once_though_the_other_is_to(void **state)
+{
+	struct fix *x = fix_new(2);
+	unsigned waits;
+
+	(void)state;
+	fix_introduce_all(x);
+	waits = !dialler(x);
+	assert_false(x->v[waits].node->peers[0]->we_dial);
+	cut_for(x, 60 * MINUTE);
+	fix_restart(x, waits);
+	for (unsigned i = 0; i < 50; i++)
+		fix_pass(x, 10);
+	assert_int_equal(x->v[waits].node->peers[0]->state, PEER_LIVE);
+	assert_int_equal(other(x)->state, PEER_LIVE);
+
+	/* Once: it is not its turn. */
+	fix_cut(x, NORTH, SOUTH);
+	fix_hush(x);
+	fix_restart(x, waits);
+	fix_wait(x, 600);
+	assert_non_null(strstr(x->v[waits].told, "dials"));
+	assert_null(strstr(strstr(x->v[waits].told, "dials") + 1, "dials"));
+	fix_free(x);
+}
+
 /* What a region says again is not for the journal's readers: fix_tell sees all of it. */
 static void one_failure_after_the_other_is_told_as_the_same(void **state)
 {
@@ -136,11 +160,11 @@ static void one_failure_after_the_other_is_told_as_the_same(void **state)
 	at = dialler(x);
 	cut_for(x, MINUTE);
 	fix_hush(x);
-	x->cut[at][!at] = true;
+	fix_cut(x, NORTH, SOUTH);
 	fix_wait(x, SOON);
 	assert_true(
 		fix_told(x, at, "loses south again") || fix_told(x, at, "loses north again"));
-	x->cut[at][!at] = false;
+	fix_heal(x, NORTH, SOUTH);
 	fix_wait(x, SOON);
 	fix_hush(x);
 	fix_down(x, at, !at, true);
@@ -157,6 +181,7 @@ int main(void)
 			who_was_in_session_is_back_within_seconds_of_the_end_of_an_outage),
 		cmocka_unit_test(who_has_been_away_for_long_is_dialled_once_a_minute),
 		cmocka_unit_test(who_never_was_in_session_is_dialled_once_a_minute),
+		cmocka_unit_test(who_comes_back_dials_once_though_the_other_is_to),
 		cmocka_unit_test(one_failure_after_the_other_is_told_as_the_same),
 		cmocka_unit_test(who_offends_waits_ever_longer_although_it_was_in_session),
 	};

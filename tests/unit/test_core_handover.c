@@ -118,13 +118,12 @@ static void custodian_knows_that_the_offer_came_when_the_record_is_asked_for(voi
 	(void)state;
 	fix_introduce_all(x);
 	record = fix_record(x, NORTH);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = true;
-	fix_down(x, NORTH, SOUTH, true);
+	fix_cut(x, NORTH, SOUTH);
 	fix_wait(x, 1);
 	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
 	fix_wait(x, 100);
 	assert_true(row_of(x, NORTH, &record).received_ms == 0);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = false;
+	fix_heal(x, NORTH, SOUTH);
 	fix_wait(x, 100);
 	at = row_of(x, NORTH, &record).received_ms;
 	assert_true(at > row_of(x, NORTH, &record).offered_ms + 100000);

@@ -22,9 +22,7 @@ static struct fix *offered(struct id *ret)
 	struct fix *x = fix_new(2);
 
 	fix_introduce_all(x);
-	*ret = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, ret, SOUTH), 0);
-	fix_wait(x, 1);
+	*ret = fix_offered(x, NORTH, SOUTH);
 	fix_hush(x);
 	return x;
 }

@@ -46,13 +46,11 @@ static void acceptor_stands_down_from_the_old_offer_before_it_is_removed(void **
 	(void)state;
 	fix_introduce_all(x);
 	record = fix_offered(x, NORTH, SOUTH);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = true;
-	fix_down(x, NORTH, SOUTH, true);
-	fix_run(x);
+	fix_cut(x, NORTH, SOUTH);
 	assert_int_equal(fix_accept(x, SOUTH, &record), 0);
 	assert_int_equal(fix_about(x, NORTH, VERB_MOVE_WITHDRAW, &record), 0);
 	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = false;
+	fix_heal(x, NORTH, SOUTH);
 	fix_wait(x, 100);
 
 	a = fix_affairs(x, SOUTH, &record);
@@ -77,14 +75,12 @@ static void what_was_complete_for_one_offer_is_looked_at_again_for_the_next(void
 	fix_introduce_all(x);
 	record = fix_offered(x, NORTH, SOUTH);
 	assert_true(fix_record_row(x, SOUTH, &record).complete);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = true;
-	fix_down(x, NORTH, SOUTH, true);
-	fix_run(x);
+	fix_cut(x, NORTH, SOUTH);
 	assert_int_equal(fix_about(x, NORTH, VERB_MOVE_WITHDRAW, &record), 0);
 	assert_int_equal(fix_note(x, NORTH, &record, "in between"), 0);
 	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
 	fix_hush(x);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = false;
+	fix_heal(x, NORTH, SOUTH);
 	fix_wait(x, 100);
 	assert_true(fix_told(x, SOUTH, "completes"));
 	assert_true(fix_record_row(x, SOUTH, &record).complete);

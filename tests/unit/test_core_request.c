@@ -179,9 +179,7 @@ static void requests_wait_for_a_peer_and_survive_a_restart(void **state)
 
 	(void)state;
 	fix_introduce_all(x);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = true;
-	fix_down(x, NORTH, SOUTH, true);
-	fix_run(x);
+	fix_cut(x, NORTH, SOUTH);
 	for (unsigned i = 0; i < 30; i++) {
 		char what[32];
 
@@ -191,7 +189,7 @@ static void requests_wait_for_a_peer_and_survive_a_restart(void **state)
 	}
 	assert_int_equal(x->v[SOUTH].node->peers[0]->requests[REQUEST_OURS], 30);
 	fix_restart(x, SOUTH);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = false;
+	fix_heal(x, NORTH, SOUTH);
 	fix_wait(x, 100);
 	assert_int_equal(x->v[NORTH].node->peers[0]->requests[REQUEST_THEIRS], 30);
 	assert_int_equal(x->v[SOUTH].node->peers[0]->flying, 0);

@@ -54,9 +54,7 @@ static void burst_of_small_changes_with_few_signatures_comes_whole(void **state)
 
 	(void)state;
 	fix_introduce_all(x);
-	b.record = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, &b.record, SOUTH), 0);
-	fix_wait(x, 1);
+	b.record = fix_offered(x, NORTH, SOUTH);
 	fix_hush(x);
 	assert_int_equal(fix_inside(x, NORTH, burst, &b), 0);
 	fix_wait(x, 61);
@@ -65,8 +63,7 @@ static void burst_of_small_changes_with_few_signatures_comes_whole(void **state)
 	fix_free(x);
 }
 
-/* The row of a peer is not written for every change: the last entry of its feed says the
- * number.
+/* The row of a peer is not written for every change: the last entry of its feed has the number.
  */
 static void who_starts_again_gives_no_number_of_a_feed_twice(void **state)
 {
@@ -76,20 +73,16 @@ static void who_starts_again_gives_no_number_of_a_feed_twice(void **state)
 
 	(void)state;
 	fix_introduce_all(x);
-	record = fix_record(x, NORTH);
-	assert_int_equal(fix_offer(x, NORTH, &record, SOUTH), 0);
-	fix_wait(x, 1);
+	record = fix_offered(x, NORTH, SOUTH);
 	fix_hush(x);
-	fix_down(x, NORTH, SOUTH, true);
-	fix_run(x);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = true;
+	fix_cut(x, NORTH, SOUTH);
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(fix_note(x, NORTH, &record, "while nobody hears"), 0);
 	next = x->v[NORTH].node->peers[0]->row.feed_next;
 	fix_restart(x, NORTH);
 	assert_int_equal(x->v[NORTH].node->peers[0]->row.feed_next, next);
 
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = false;
+	fix_heal(x, NORTH, SOUTH);
 	fix_wait(x, 130); /* it comes, and is acknowledged: nothing is left of the feed */
 	assert_int_equal(changes_at(x, SOUTH, &record), changes_at(x, NORTH, &record));
 	next = x->v[NORTH].node->peers[0]->row.feed_next;
@@ -186,40 +179,6 @@ static void outsider_cannot_tell_by_a_question_whether_a_record_is_held(void **s
 	fix_free(x);
 }
 
-/* Who is to dial dialled in vain for long: its next attempt is far off. */
-static void who_comes_back_dials_once_though_the_other_is_to(void **state)
-{
-	struct fix *x = fix_new(2);
-	unsigned waits;
-
-	(void)state;
-	fix_introduce_all(x);
-	waits = x->v[0].node->peers[0]->we_dial ? 1 : 0;
-	assert_false(x->v[waits].node->peers[0]->we_dial);
-	fix_down(x, 0, 1, true);
-	fix_run(x);
-	x->cut[0][1] = x->cut[1][0] = true;
-	fix_wait(x, 3600);
-	assert_true(x->v[1 - waits].node->peers[0]->state != PEER_LIVE);
-	x->cut[0][1] = x->cut[1][0] = false;
-	fix_restart(x, waits);
-	for (unsigned i = 0; i < 50; i++)
-		fix_pass(x, 10);
-	assert_int_equal(x->v[waits].node->peers[0]->state, PEER_LIVE);
-	assert_int_equal(x->v[1 - waits].node->peers[0]->state, PEER_LIVE);
-
-	/* Once: it is not its turn. */
-	fix_down(x, 0, 1, true);
-	fix_run(x);
-	x->cut[0][1] = x->cut[1][0] = true;
-	x->v[waits].told[0] = '\0';
-	fix_restart(x, waits);
-	fix_wait(x, 600);
-	assert_non_null(strstr(x->v[waits].told, "dials"));
-	assert_null(strstr(strstr(x->v[waits].told, "dials") + 1, "dials"));
-	fix_free(x);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,7 +187,6 @@ int main(void)
 		cmocka_unit_test(change_of_a_region_that_one_never_met_comes_by_the_custodian),
 		cmocka_unit_test(reader_gets_the_new_key_when_another_leaves),
 		cmocka_unit_test(outsider_cannot_tell_by_a_question_whether_a_record_is_held),
-		cmocka_unit_test(who_comes_back_dials_once_though_the_other_is_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

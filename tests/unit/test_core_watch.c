@@ -90,9 +90,7 @@ static void since_when_a_peer_is_away_is_known(void **state)
 	fix_wait(x, 5);
 	live = peer_at(x, NORTH, SOUTH)->since_ms;
 	assert_true(live >= began && live <= began + 5000);
-	x->cut[NORTH][SOUTH] = x->cut[SOUTH][NORTH] = true;
-	fix_down(x, NORTH, SOUTH, true);
-	fix_run(x);
+	fix_cut(x, NORTH, SOUTH);
 	away = FIX_WALL + x->now;
 	fix_wait(x, 600);
 	assert_int_not_equal(peer_at(x, NORTH, SOUTH)->state, PEER_LIVE);

@@ -249,17 +249,9 @@ static void a_turn_costs_one_signature_however_many_records_it_is_about(void **s
 /* A note for each record, each a request of its own, in one turn. */
 static int ask_for_all(struct step *s, void *ctx)
 {
-	const struct event *tick = s->event;
 	const struct work *w = ctx;
 	struct entry note = { .kind = ENTRY_NOTE, .text = SPAN_LIT("a note") };
-	struct event e = { .kind = EVENT_ASK,
-		.client = 1,
-		.user = "uid 1000 (ann)",
-		.groups = GROUP_ADMIN,
-		.now = tick->now,
-		.wall_ms = tick->wall_ms };
 
-	s->event = &e;
 	for (size_t i = 0; i < w->n; i++) {
 		char hex[ID_TEXT_LEN];
 		const struct ctl_request q = { .verb = VERB_APPEND,
@@ -268,11 +260,9 @@ static int ask_for_all(struct step *s, void *ctx)
 			.entries = &note,
 			.n_entries = 1 };
 
-		assert_int_equal(wire_request_encode(&q, s->arena, &e.bytes), 0);
-		assert_int_equal(ask_step(s), 0);
+		fix_ask_inside(s, &q);
 		assert_int_equal(record_settle(s, &w->records[i]), 0);
 	}
-	s->event = tick;
 	return 0;
 }
 
@@ -429,13 +419,11 @@ static struct spent outage(struct fix *x, const struct id *record, unsigned n)
 	const uint64_t before = held(x, 0, record);
 	struct spent s;
 
-	fix_down(x, 0, 1, true);
-	fix_run(x);
-	x->cut[0][1] = x->cut[1][0] = true;
+	fix_cut(x, 0, 1);
 	for (unsigned i = 0; i < n; i++)
 		assert_int_equal(fix_note(x, 0, record, "written alone"), 0);
 	assert_int_equal(held(x, 1, record), before);
-	x->cut[0][1] = x->cut[1][0] = false;
+	fix_heal(x, 0, 1);
 	s = spent_by(x, 1);
 	fix_wait(x, 60);
 	assert_int_equal(held(x, 1, record), before + n);
@@ -478,12 +466,10 @@ static void much_that_comes_is_stored_before_any_of_it_is_opened(void **state)
 	struct spent s;
 
 	(void)state;
-	fix_down(x, 0, 1, true);
-	fix_run(x);
-	x->cut[0][1] = x->cut[1][0] = true;
+	fix_cut(x, 0, 1);
 	for (unsigned i = 0; i < 200; i++)
 		assert_int_equal(fix_note(x, 0, &record, "written alone"), 0);
-	x->cut[0][1] = x->cut[1][0] = false;
+	fix_heal(x, 0, 1);
 	s = spent_by(x, 1);
 	for (unsigned i = 0; i < 400 && held(x, 1, &record) == before; i++)
 		fix_pass(x, 10);
@@ -546,15 +532,13 @@ static void a_long_outage_costs_its_peer_one_row_a_record_and_few_verifications(
 		assert_int_equal(fix_offer(x, 0, &records[i], 1), 0);
 	}
 	fix_wait(x, 2);
-	fix_down(x, 0, 1, true);
-	fix_run(x);
-	x->cut[0][1] = x->cut[1][0] = true;
+	fix_cut(x, 0, 1);
 	for (unsigned k = 0; k < ROUNDS; k++) /* never two of a record one after the other */
 		for (unsigned i = 0; i < RECORDS; i++)
 			assert_int_equal(fix_note(x, 0, &records[i], "written alone"), 0);
 	assert_int_equal(store_stat(x->v[0].store, &stat), 0);
 	assert_in_range(stat.rows[TABLE_FEED], 64, 64 + 8 * RECORDS);
-	x->cut[0][1] = x->cut[1][0] = false;
+	fix_heal(x, 0, 1);
 	s = spent_by(x, 1);
 	asked = spent_by(x, 0);
 	fix_wait(x, 150); /* and the last of it is acknowledged when it polls */

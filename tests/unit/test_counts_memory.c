@@ -53,19 +53,11 @@ static void count_free(void *at, const char *file, int line)
 /* As fix_step, and what it asked for is added. */
 static void counted_step(struct fix *x, unsigned at, const struct event *e, struct asked *sum)
 {
-	struct side *s = &x->v[at];
-	struct actions out = { .arena = &s->arena };
-	struct event now = *e;
 	uint64_t own = alloc_count(), openssl = openssl_calls;
-	struct why why;
+	struct actions out;
 
-	now.now = x->now;
-	now.wall_ms = FIX_WALL + x->now;
-	arena_reset(&s->arena);
-	assert_int_equal(store_turn_begin(s->store, &s->view), 0);
-	assert_int_equal(node_step(s->node, &now, &s->view, &out), 0);
-	assert_int_equal(node_end(s->node, &now, &s->view, &out), 0);
-	assert_int_equal(store_turn_commit(s->store, &why), 0);
+	fix_turn(x, at, e, &out);
+	assert_int_equal(x->v[at].result, 0);
 	openssl = openssl_calls - openssl;
 	sum->openssl += openssl;
 	sum->own += alloc_count() - own - openssl; /* ours pass through the wrapper too */
@@ -76,37 +68,27 @@ static void counted_step(struct fix *x, unsigned at, const struct event *e, stru
 static void counted_run(struct fix *x, unsigned at, struct asked *sum)
 {
 	while (x->first) {
-		struct parcel *p = x->first;
+		struct parcel *p = fix_take(x);
 
-		x->first = p->next;
-		if (!x->first)
-			x->last = &x->first;
 		if (p->to == at)
 			counted_step(x, at, &p->event, sum);
 		else
 			fix_step(x, p->to, &p->event);
-		free(p->bytes);
-		free(p);
+		parcel_free(p);
 	}
 }
 
-/* One request of .n notes, each a change of its own. */
+/* A client of the first region appends a note. */
 static void counted_append(struct fix *x, const struct id *record, struct asked *sum)
 {
-	const struct entry note = { .kind = ENTRY_NOTE, .text = SPAN_LIT("a note") };
+	struct entry note = { .kind = ENTRY_NOTE, .text = SPAN_LIT("a note") };
 	char hex[ID_TEXT_LEN];
 	struct ctl_request q = { .id = 1,
 		.verb = VERB_APPEND,
 		.record = text_span(id_text(record, hex)),
-		.entries = (struct entry *)&note,
+		.entries = &note,
 		.n_entries = 1 };
-	static const struct host_figures figures = { .store_map_bytes = 1 << 26,
-		.disk_free_bytes = UINT64_C(1) << 40 };
-	struct event e = { .kind = EVENT_ASK,
-		.client = 1,
-		.figures = &figures,
-		.user = "uid 1000 (ann)",
-		.groups = GROUP_ADMIN };
+	struct event e = fix_ann();
 	struct arena a;
 
 	arena_init(&a, 0);
@@ -115,6 +97,21 @@ static void counted_append(struct fix *x, const struct id *record, struct asked 
 	counted_step(x, 0, &e, sum);
 	assert_int_equal(x->v[0].problem, 0);
 	arena_done(&a);
+}
+
+/* Two regions in session, and a record of the first that both hold and are warm with. */
+static struct fix *warm_pair(struct id *ret)
+{
+	struct fix *x = fix_new(2);
+	struct asked warm = { 0 };
+
+	fix_introduce_all(x);
+	*ret = fix_offered(x, 0, 1);
+	for (unsigned i = 0; i < WARM; i++) {
+		counted_append(x, ret, &warm);
+		counted_run(x, 1, &warm);
+	}
+	return x;
 }
 
 /* The bounds are what was measured (0, 38; 0, 44; 0, 25) and a quarter: OpenSSL's vary with it.
@@ -144,21 +141,12 @@ static void a_note_asks_for_memory_so_often_and_no_more(void **state)
 
 static void a_change_that_comes_asks_for_memory_so_often_and_no_more(void **state)
 {
-	struct fix *x = fix_new(2);
-	struct asked own = { 0 }, warm = { 0 }, sum = { 0 };
 	struct id record;
-	uint64_t before;
+	struct fix *x = warm_pair(&record);
+	const uint64_t before = fix_record_row(x, 1, &record).changes;
+	struct asked own = { 0 }, sum = { 0 };
 
 	(void)state;
-	fix_introduce_all(x);
-	record = fix_record(x, 0);
-	assert_int_equal(fix_offer(x, 0, &record, 1), 0);
-	fix_wait(x, 2);
-	for (unsigned i = 0; i < WARM; i++) {
-		counted_append(x, &record, &own);
-		counted_run(x, 1, &warm);
-	}
-	before = fix_record_row(x, 1, &record).changes;
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		counted_append(x, &record, &own);
 		counted_run(x, 1, &sum);
@@ -171,26 +159,16 @@ static void a_change_that_comes_asks_for_memory_so_often_and_no_more(void **stat
 /* As many in one turn, and one after the other from one frame. */
 static void a_change_of_a_long_run_asks_for_memory_so_often_and_no_more(void **state)
 {
-	struct fix *x = fix_new(2);
-	struct asked own = { 0 }, sum = { 0 };
 	struct id record;
+	struct fix *x = warm_pair(&record);
+	struct asked own = { 0 }, sum = { 0 };
 	uint64_t before;
 
 	(void)state;
-	fix_introduce_all(x);
-	record = fix_record(x, 0);
-	assert_int_equal(fix_offer(x, 0, &record, 1), 0);
-	fix_wait(x, 2);
-	for (unsigned i = 0; i < WARM; i++) {
-		counted_append(x, &record, &own);
-		counted_run(x, 1, &own);
-	}
-	fix_down(x, 0, 1, true);
-	fix_run(x);
-	x->cut[0][1] = x->cut[1][0] = true;
+	fix_cut(x, 0, 1);
 	for (unsigned i = 0; i < ROUNDS; i++)
 		counted_append(x, &record, &own);
-	x->cut[0][1] = x->cut[1][0] = false;
+	fix_heal(x, 0, 1);
 	before = fix_record_row(x, 1, &record).changes;
 	for (unsigned i = 0; i < 100; i++) {
 		const struct event tick = { .kind = EVENT_TICK };
@@ -198,7 +176,7 @@ static void a_change_of_a_long_run_asks_for_memory_so_often_and_no_more(void **s
 		x->now += 100;
 		for (unsigned at = 0; at < 2; at++)
 			if (node_due(x->v[at].node) <= x->now)
-				at ? counted_step(x, at, &tick, &sum) : fix_step(x, at, &tick);
+				counted_step(x, at, &tick, at ? &sum : &own);
 		counted_run(x, 1, &sum);
 	}
 	assert_int_equal(fix_record_row(x, 1, &record).changes, before + ROUNDS);
