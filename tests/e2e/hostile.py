@@ -16,9 +16,11 @@ strangers who have no keys at all. It decides nothing about what is right.
 Waiting is for what happens, with a limit; a link that ends raises Gone.
 """
 import base64
+import contextlib
 import os
 import random
 import socket
+import threading
 import time
 
 import zmq
@@ -347,6 +349,36 @@ class Stranger:
 
     def close(self):
         self.s.close()
+
+
+@contextlib.contextmanager
+def crowd(port, *what, address='127.0.0.1', at_once=400):
+    """Strangers without end: for each thing to say one after the other comes and says it, and of
+    so many the oldest goes."""
+    stop, crowds = threading.Event(), [[] for _ in what]
+
+    def come(here, say):
+        while not stop.is_set():
+            try:
+                s = Stranger(port, address)
+                s.send(say)
+                here.append(s)
+            except OSError:
+                pause(0.01)
+            while len(here) > at_once:
+                here.pop(0).close()
+
+    threads = [threading.Thread(target=come, args=a, daemon=True) for a in zip(crowds, what)]
+    for t in threads:
+        t.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for t in threads:
+            t.join(10)
+        for s in sum(crowds, []):
+            s.close()
 
 
 GREETING = (b'\xff' + bytes(8) + b'\x7f' + b'\x03\x00' + b'CURVE'.ljust(20, b'\0') + b'\0'

@@ -23,7 +23,7 @@ import kithmake
 import region as kith
 from control_client import Problem
 from hostile import (FRAME_MAX, GREETING, Gone, Hostile, Link, Stranger, announce, command,
-                     facts, noise, pause, proof, shared, wire)
+                     crowd, facts, noise, pause, proof, shared, wire)
 from kithformat import change_pb, peer_pb
 
 MIB = 1 << 20
@@ -53,8 +53,8 @@ class Hostiles(unittest.TestCase):
     def setUpClass(cls):
         cls.f = kith.Federation()
         cls.addClassCleanup(cls.f.close)
-        cls.north = cls.f.region('north-west', port=PORT, 
-                                  options=f'quota_record = {QUOTA // MIB}MiB').start()
+        cls.north = cls.f.region('north-west', port=PORT,
+                                 options=f'quota_record = {QUOTA // MIB}MiB').start()
         cls.south = cls.f.region('south-west', port=PORT + 1).start()
         kith.introduce(cls.north, cls.south)
         cls.north.facts, cls.south.facts = facts(cls.north), facts(cls.south)
@@ -893,63 +893,22 @@ class Hostiles(unittest.TestCase):
         self.strangers(lambda s: s.send(GREETING + command(b'HELLO', bytes(194))), 1000)
 
     def test_an_honest_peer_comes_back_while_strangers_flood(self):
-        stop = threading.Event()
-        crowd = []
-
-        def flood():
-            while not stop.is_set():
-                try:
-                    s = Stranger(self.north.port, '127.0.0.2')
-                    s.send(GREETING)
-                    crowd.append(s)
-                except OSError:
-                    pause(0.01)
-                while len(crowd) > 400:
-                    crowd.pop(0).close()
-        thread = threading.Thread(target=flood, daemon=True)
-        thread.start()
-        evil = self.evil('newcomer')
-        try:
+        with crowd(self.north.port, GREETING, address='127.0.0.2'):
+            evil = self.evil('newcomer')
             for _ in range(5):
                 with evil.link(self.north) as link:
                     link.greet(10)
-        finally:
-            stop.set()
-            thread.join(10)
-            for s in crowd:
-                s.close()
 
     def test_who_was_cut_off_in_a_flood_is_back_within_seconds_of_its_end(self):
         away = self.f.region('away', listen=False).start()  # it dials
         kith.introduce(self.north, away)
-        stop, crowds = threading.Event(), [[], []]
-
-        def flood(crowd, what):
-            while not stop.is_set():
-                try:  # from where it comes from too
-                    s = Stranger(self.north.port)
-                    s.send(what)
-                    crowd.append(s)
-                except OSError:
-                    pause(0.01)
-                while len(crowd) > 200:
-                    crowd.pop(0).close()
-        threads = [threading.Thread(target=flood, args=a, daemon=True)
-                   for a in zip(crowds, (GREETING, noise(size=512)))]
-        for t in threads:
-            t.start()
-        end = time.monotonic() + 20 * kith.SLOW
-        try:
+        # From where it comes from, too.
+        with crowd(self.north.port, GREETING, noise(size=512), at_once=200):
+            end = time.monotonic() + 20 * kith.SLOW
             while time.monotonic() < end:
                 away.stop_link()
                 away.start_link()
                 pause(1)
-        finally:
-            stop.set()
-            for t in threads:
-                t.join(10)
-            for s in crowds[0] + crowds[1]:
-                s.close()
         begun = time.monotonic()
         kith.wait_for(lambda: self.north.peers()['away'].state == 'live', BACK, 'it is back')
         kith.wait_for(lambda: away.peers()['north-west'].state == 'live', BACK, 'it is back')
