@@ -56,16 +56,15 @@ struct approver {
 static void say(int priority, const char *fmt, ...) PRINTF(2, 3);
 static void say(int priority, const char *fmt, ...)
 {
-	char text[600];
+	const char *text, *safe;
 	struct arena a;
-	char *safe;
 	va_list ap;
 
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	arena_init(&a, 0);
-	safe = safe_text(&a, span_of(text), SAFE_LINE);
+	va_start(ap, fmt);
+	text = arena_vtext(&a, fmt, ap);
+	va_end(ap);
+	safe = text ? safe_text(&a, span_of(text), SAFE_LINE) : NULL;
 	if (getenv("JOURNAL_STREAM"))
 		(void)fprintf(stderr, "<%d>%s\n", priority, safe ? safe : "?");
 	else
