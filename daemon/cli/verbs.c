@@ -263,9 +263,9 @@ const struct command verbs[] = {
 		verb_verify, 0, 0, 0 },
 	{ VERB_RELOAD, "reload", "", "take over the configuration as it stands now",
 		"As a whole or not at all. log_level, listen, the quotas, audit_keep, "
-		"move_warn "
-		"and move_alarm may\nchange while kithd runs. Of anything else, and of what is "
-		"wrong, the file and line are named, and\nwhat was in force stays in force.",
+		"move_warn and move_alarm may\nchange while kithd runs. Of anything else, and "
+		"of what is wrong, the file and line are named, and\nwhat was in force "
+		"stays in force.",
 		verb_reload, O(DRY_RUN), 0, 0 },
 	{ 0, "explain", "[CODE|NAME]", "what a code or a name means, and what to do; offline",
 		"Problems of requests, verdicts about other regions, reasons and refusals of "

@@ -11,7 +11,7 @@
 
 #define EXPORT_PIECE ((size_t)192 * 1024)
 #define HOUR_MS      3600000
-#define RESTORED     1024 /* notes of the audit that are looked at for it */
+#define RESTORE_MOST 1024 /* notes of the audit that are looked at after a restart */
 
 /* Access entries ----------------------------------------------------------------------------
  */
@@ -63,7 +63,7 @@ int access_restore(struct step *s)
 {
 	const uint64_t now = s->node->options.started_ms;
 
-	return audit_recent(s, now - now % HOUR_MS, RESTORED, see_again);
+	return audit_recent(s, now - now % HOUR_MS, RESTORE_MOST, see_again);
 }
 
 int access_note(struct ask *a, const struct id *record, enum access_what what)

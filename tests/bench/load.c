@@ -9,8 +9,9 @@
  * Notes of NOTE_LEN bytes over control sockets, each one a request, a change and a signature of
  * its own. "append" keeps WINDOW of them under way for each client; robin goes through the
  * records again and again, block finishes one before the next. "lag" adds one at A and follows
- * B's log, which says when it is there: a reply leaves after its turn's commit. The result is
- *one line of JSON.
+ * B's log, which says when it is there: a reply leaves after its turn's commit.
+ *
+ * The result is one line of JSON.
  */
 
 #include <poll.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What OpenSSL allocates: nothing while hashing, boxing and sealing; and when it
- * gets nothing, that is our failure and no verdict about the bytes of a peer.
+ * What OpenSSL allocates: nothing while hashing, boxing and sealing; and when it gets nothing,
+ * that is our failure and no verdict about the bytes of a peer.
  */
 
 #include "tests/unit/test_crypto.h"
