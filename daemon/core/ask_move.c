@@ -128,6 +128,19 @@ static const char *state_of(struct step *s, const struct offer *o, const struct 
 	return NULL;
 }
 
+/* An offer to us: for people, for room, or for what is on its way. */
+static const char *what_we_wait_for(
+	struct step *s, const char *from, const struct record_row *row, bool parked)
+{
+	if (row->complete)
+		return "us: kithctl move accept, or decline";
+	if (!parked)
+		return "the rest of the record";
+	return arena_text(s->arena,
+		"us: the quota of %s is used up (quota_record, quota_peer in kithd.conf)",
+		from);
+}
+
 /* Whose turn it is, in words; NULL: nobody's, it is settled. */
 static const char *waits_for(struct step *s, const struct offer *o, const char *to,
 	const char *from, const struct record_row *row, bool parked)
@@ -137,13 +150,7 @@ static const char *waits_for(struct step *s, const struct offer *o, const char *
 	switch (o->state) {
 	case OFFER_OPEN:
 		if (to_us)
-			return row->complete ? "us: kithctl move accept, or decline"
-			       : !parked     ? "the rest of the record"
-					     : arena_text(s->arena,
-						       "us: the quota of %s is used up "
-							   "(quota_record, "
-							   "quota_peer in kithd.conf)",
-						       from);
+			return what_we_wait_for(s, from, row, parked);
 		return arena_text(s->arena, "%s to accept or decline", to);
 	case OFFER_ACCEPTED:
 		return arena_text(s->arena, "%s to release", from);
@@ -169,7 +176,7 @@ static int view_newest(struct step *s, const struct id *record, const struct aff
 	struct want_row waits;
 	struct move_row m;
 	struct progress p;
-	bool parked = false;
+	bool parked;
 	int r = parked_get(s->view, &o->from, record, &waits);
 
 	if (r < 0)
