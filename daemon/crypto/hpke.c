@@ -108,8 +108,7 @@ int hpke_decap(struct crypto *c, const struct secret *own, const struct pubkey *
 	return r < 0 ? err_up(r) : 0;
 }
 
-int hpke_schedule(
-	struct crypto *c, const struct secret *shared, struct span info, struct hpke_keys *ret)
+int hpke_schedule(const struct secret *shared, struct span info, struct hpke_keys *ret)
 {
 	static const struct span none = { 0 };
 	/* mode || psk_id_hash || info_hash; both hashes are public, the type is only handy */
@@ -120,7 +119,6 @@ int hpke_schedule(
 	CLEANUP(secret_done) struct secret secret;
 	int r;
 
-	(void)c;
 	static_assert(sizeof(context) == 1 + 2 * KEY_LEN, "hashed as it lies");
 
 	r = labeled_extract(HPKE_SUITE, none, SPAN_LIT("psk_id_hash"), none, &context.psk_id);
@@ -152,7 +150,7 @@ int hpke_seal(struct crypto *c, const struct pubkey *recipient, struct span info
 	r = hpke_encap(c, recipient, &enc, &shared);
 	if (r != 0)
 		return r < 0 ? err_up(r) : r;
-	r = hpke_schedule(c, &shared, info, &k);
+	r = hpke_schedule(&shared, info, &k);
 	if (r < 0)
 		return err_up(r);
 	memcpy(ret, enc.b, sizeof(enc.b));
@@ -174,7 +172,7 @@ int hpke_open(struct crypto *c, const struct secret *own, const struct pubkey *o
 	r = hpke_decap(c, own, own_pub, &enc, &shared);
 	if (r != 0)
 		return r < 0 ? err_up(r) : r;
-	r = hpke_schedule(c, &shared, info, &k);
+	r = hpke_schedule(&shared, info, &k);
 	if (r < 0)
 		return err_up(r);
 	r = aead_open(c->chacha, k.key.b, k.nonce, aad,

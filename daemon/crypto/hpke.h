@@ -27,7 +27,7 @@ MUST_USE int hpke_encap(struct crypto *c, const struct pubkey *recipient,
 MUST_USE int hpke_decap(struct crypto *c, const struct secret *own,
 	const struct pubkey *own_pub, const struct pubkey *enc, struct secret *ret_shared);
 MUST_USE int hpke_schedule(
-	struct crypto *c, const struct secret *shared, struct span info, struct hpke_keys *ret);
+	const struct secret *shared, struct span info, struct hpke_keys *ret);
 
 /* .ret has plain.len + HPKE_OVERHEAD bytes: enc || ciphertext || tag. */
 MUST_USE int hpke_seal(struct crypto *c, const struct pubkey *recipient, struct span info,
