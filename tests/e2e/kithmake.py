@@ -97,13 +97,16 @@ class Record:
         self.random = chance(name, 'random')
         self.id = kf.record_id(maker.id, maker.incarnation(), self.random)
         self.changes, self.chains, self.keys, self.regions = [], {}, {}, {}
+        self.other_keys = []  # of epochs of a number that another life has begun, too
         self.last = None  # the last custody change
         keys = [self.new_key(1, 0), self.new_key(1, 1)]
         self.begin = self.put_control(
             maker, kf.GENESIS, term=1, genesis=pb.Genesis(random=self.random, suite=1), keys=keys)
 
-    def new_key(self, epoch, key_class):
-        key = chance(self.name, 'key', epoch, key_class)
+    def new_key(self, epoch, key_class, *life):
+        key = chance(self.name, 'key', epoch, key_class, *life)
+        if self.keys.get((epoch, key_class), key) != key:
+            self.other_keys.append(((epoch, key_class), self.keys[epoch, key_class]))
         self.keys[epoch, key_class] = key
         k = pb.KeyCommitment(epoch=epoch,
                              commitment=kf.commitment(self.id, epoch, key_class, key))
@@ -222,7 +225,7 @@ class Record:
         e = pb.Export(format=1, record=self.id, by=by.id if by else self.changes[0].author,
                       at_ms=self.day * 86400000)
         e.cards.extend(r.bundle() for r in self.regions.values())
-        for (epoch, key_class), key in sorted(self.keys.items()):
+        for (epoch, key_class), key in sorted(self.keys.items()) + self.other_keys:
             k = e.keys.add(epoch=epoch, key=key)
             setattr(k, 'class', key_class)
         for chain in self.chains.values():

@@ -245,7 +245,7 @@ class Custody:
         need(not self.terms, 'P6.2', f'{self.what}: term 1 has begun')
         self.terms.append(Term(1, c, c.h.author))
         self._role(c.h.author, CUSTODIAN)
-        self._take_keys(k.keys, 1)
+        self._take_keys(k.keys)
         self.path.append(c)
 
     def _role(self, region, role):
@@ -253,13 +253,11 @@ class Custody:
         self.ever[region] = min(role, self.ever.get(region, READER))
         self.removed.pop(region, None)
 
-    def _take_keys(self, keys, epoch):
+    def _take_keys(self, keys):
+        """Several lives may begin one epoch (P5.1): the last that is taken is the newest (P10.3)."""
         for k in keys:
-            need(k.epoch == epoch, 'P5.1', f'{self.what}: epoch {k.epoch} after {epoch - 1}')
-            need((k.epoch, getattr(k, 'class')) not in self.keys, 'P5.1',
-                 f'{self.what}: a second commitment')
-            self.keys[k.epoch, getattr(k, 'class')] = k.commitment
-        need((epoch, 0) in self.keys, 'P5.1', f'{self.what}: no key of class 0')
+            self.keys.setdefault((k.epoch, getattr(k, 'class')), []).append(k.commitment)
+        need((keys[0].epoch, 0) in self.keys, 'P5.1', f'{self.what}: no key of class 0')
 
     @property
     def epoch(self):
@@ -286,7 +284,7 @@ class Custody:
             self._circle(k)
         elif k.kind == kf.KEY_EPOCH:
             if k.keys[0].epoch <= self.epoch + 1:  # of a leap nothing comes (P5.1)
-                self._take_keys(k.keys, self.epoch + 1)
+                self._take_keys(k.keys)
         elif k.kind == kf.OFFER:
             self._offer(c, term)
         elif k.kind in (kf.WITHDRAW, kf.RELEASE):
@@ -500,8 +498,7 @@ class Record:
             what = f'the key of epoch {at[0]}, class {at[1]}'
             need(len(k.key) == 32, 'P5.1', f'{what} has {len(k.key)} bytes')
             named = {c for *n, c in self.custody.past_keys if tuple(n) == at}
-            if at in self.custody.keys:
-                named.add(self.custody.keys[at])
+            named.update(self.custody.keys.get(at, ()))
             need(named, 'P5.1', f'{what} was never committed to')
             commitment = kf.commitment(self.record, *at, k.key)
             need(commitment in named, 'P5.3', f'{what} does not match its commitment')
@@ -549,7 +546,7 @@ class Record:
                      f'names {self.say(kf.ref_place(h))}, which is not here')
             for k in manifest.keys:
                 at = k.epoch, getattr(k, 'class')
-                need(self.custody.keys.get(at) == k.commitment, 'P5.1',
+                need(k.commitment in self.custody.keys.get(at, ()), 'P5.1',
                      f'{self.say(c.place)}: the manifest commits to another key')
             need(manifest.blobs in (b'', kf.ZERO), 'P6.7', f'{self.say(c.place)}: the manifest names '
                  'attachments, which this export cannot hold')
@@ -573,6 +570,6 @@ class Record:
         self.order, self.status = fold(nodes)
         self.apart = [p for p in self.changes if p not in set(self.order)]
         at = self.custody.epoch, 0
-        key = self.keys.get(at, {}).get(self.custody.keys[at])
+        key = self.keys.get(at, {}).get(self.custody.keys[at][-1])
         need(key, 'P9.1', f'no key of epoch {at[0]}, class 0')
         self.state_hash = state_hash(key, self.order, self.status, {n.place: n.id for n in nodes})

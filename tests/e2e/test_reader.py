@@ -343,6 +343,24 @@ class Reader(unittest.TestCase):
                           manifest=r.manifest())
         self.refuses(r.export(state_hash=kf.ZERO), 'P6.10', 'both release')
 
+    def test_two_lives_of_a_custodian_may_begin_the_same_epoch(self):
+        north = km.Region('north-west', incarnations=2)
+        r = km.Record(north)
+        for i in range(2):
+            r.put_control(north, kf.KEY_EPOCH, i=i, right=make_ref(r.begin),
+                          keys=[r.new_key(2, 0, 'life', i), r.new_key(2, 1, 'life', i)])
+            r.put(north, r.entry(f'of life {i}'), i=i)
+        read = kr.Record(r.export())
+        self.assertEqual([c.body.entries[0].text for c in read.changes.values() if c.body],
+                         ['of life 0', 'of life 1'])
+        state = kr.state_hash(r.keys[2, 0], read.order, read.status,
+                              {p: c.id for p, c in read.changes.items()})
+        self.assertEqual(read.state_hash, state)  # under the key of the later
+        other = r.other_keys.pop(0)
+        self.refuses(r.export(state_hash=kf.ZERO), 'P4.1', 'another key')
+        r.other_keys.append((other[0], bytes(32)))
+        self.refuses(r.export(state_hash=kf.ZERO), 'P5.3', 'epoch 2')
+
     def test_a_manifest_with_a_head_that_is_not_there_is_seen(self):
         north, south = km.Region('north-west'), km.Region('south-east')
         r = km.Record(north)
