@@ -209,8 +209,8 @@ const struct command verbs[] = {
 		verb_circle_remove, O(KEEP) | O(DRY_RUN), 2, 2 },
 	{ VERB_CIRCLE_GUARDIAN, "circle guardian", "RECORD REGION --guardian | --no-guardian",
 		"give a region a voice when the custodian is gone, or take it",
-		"More than half of the guardians settle who is responsible when the custodian "
-		"cannot: three are\nthe fewest who can do that without it.",
+		"More than half of the guardians, of whom the custodian is one, settle who is "
+		"responsible when\nthe custodian cannot: name two others at least.",
 		verb_circle_guardian, O(GUARDIAN) | O(NO_GUARDIAN) | O(DRY_RUN), 2, 2 },
 	{ VERB_CUSTODY_ASSUME, "custody assume", "RECORD --to REGION --reason REASON",
 		"as a guardian: a region takes the duty of a custodian that is gone",
