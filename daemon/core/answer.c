@@ -128,11 +128,14 @@ static int add_path(struct answer *an)
 	for (size_t i = 0; !r && v && i < an->affairs->n_all; i++) {
 		const struct id *record = &an->get->get.record;
 		struct wire_change c;
+		struct log_at log = { 0 };
 
 		if ((at->path_begun && path_order(&v[i], &at->path) <= 0) ||
 			!lacks(an, &v[i].at))
 			continue;
-		r = control_get(an->s->view, record, &v[i].at, &c);
+		r = control_get(an->s->view, record, &v[i].at, &log, &c);
+		if (!r)
+			r = change_keep(an->s->arena, &c);
 		if (r)
 			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);
 		if (an->bytes + wire_change_size(&c) + 8 > ANSWER_HARD) {
@@ -215,6 +218,9 @@ static int add_run(struct answer *an, struct place at, uint64_t head, size_t *re
 		if (!grown)
 			return err_new(-ENOMEM);
 		run.changes = grown;
+		r = change_keep(s->arena, &c);
+		if (r)
+			return err_up(r);
 		run.changes[run.n++] = c;
 		bytes += size;
 		if (c.signature.len) {

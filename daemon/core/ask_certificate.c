@@ -26,27 +26,38 @@ struct issue {
 	struct statement said;
 };
 
-/* A copy of the row: what the scan gives is gone with the next write. */
+static int copy(struct arena *arena, struct span *s)
+{
+	if (s->len)
+		s->at = arena_copy(arena, s->at, s->len);
+	return s->len && !s->at ? err_new(-ENOMEM) : 0;
+}
+
+/* A copy of the change: what the store gives is gone with the next write. What is reckoned is
+ * what the certificate will say. */
 static int take_row(struct issue *x, const struct scan *scan, size_t i)
 {
-	struct arena *arena = x->a->s->arena;
-	struct span value = { arena_copy(arena, scan->value.at, scan->value.len),
-		scan->value.len };
+	struct step *s = x->a->s;
+	struct wire_change *c = &x->path[i];
 	struct held *h = &x->held[i];
-	struct header header;
+	struct log_at log = { 0 };
+	struct control_row row;
 	int r;
 
-	if (!value.at)
-		return err_new(-ENOMEM);
-	if (!control_row_read(
-		    (struct span){ scan->key, scan->key_len }, value, &h->ref, &x->path[i]) ||
-		wire_header_decode(x->path[i].header, &header))
+	if (!control_row_read((struct span){ scan->key, scan->key_len }, scan->value, &row))
 		return err_new(-EUCLEAN);
-	h->must_understand = header.flags & FLAG_MUST_UNDERSTAND;
-	r = wire_control_decode(x->path[i].body, arena, &h->control);
+	*h = (struct held){ .ref = row.ref, .must_understand = row.must_understand };
+	r = control_get(s->view, &x->record, &row.ref.at, &log, c);
+	if (!r)
+		r = copy(s->arena, &c->header);
+	if (!r)
+		r = copy(s->arena, &c->signature);
+	if (!r)
+		r = copy(s->arena, &c->body);
 	if (r)
-		return r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
-	return 0;
+		return err_odd(r);
+	r = wire_control_decode(c->body, s->arena, &h->control);
+	return !r ? 0 : r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
 }
 
 /* In the order of the keys, which is that of the places. */
@@ -65,7 +76,6 @@ static int read_path(struct issue *x)
 		x->held = arena_grow(s->arena, x->held, x->n, &room_held, sizeof(*x->held));
 		if (!x->path || !x->held)
 			return err_new(-ENOMEM);
-		x->held[x->n] = (struct held){ 0 };
 		r = take_row(x, &scan, x->n);
 		if (r)
 			return err_up(r);

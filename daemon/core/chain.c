@@ -84,7 +84,7 @@ static int store_own(struct step *s, const struct header *h, const struct hash *
 	if (!r)
 		r = chain_put(s->view, &h->record, &h->at.author, &h->at.incarnation, row);
 	if (!r && h->flags & FLAG_CONTROL) {
-		r = control_put(s->view, &h->record, &h->at, id, c);
+		r = control_put(s->view, &h->record, &h->at, id, c, false);
 		node_forget(s->node, &h->record);
 	}
 	return r ? err_odd(r) : 0;
@@ -493,8 +493,8 @@ static int store_run(struct step *s, const struct checked *k, const struct run *
 		const struct header *h = &k->headers[i];
 
 		if (h->flags & FLAG_CONTROL) {
-			r = control_put(
-				s->view, &h->record, &h->at, &k->ids[i], &run->changes[i]);
+			r = control_put(s->view, &h->record, &h->at, &k->ids[i],
+				&run->changes[i], false);
 			node_forget(s->node, &h->record);
 		}
 		/* A control change may have changed the circle: look again. */

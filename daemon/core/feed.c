@@ -205,6 +205,9 @@ static int add_change(struct step *s, struct filling *f, uint64_t n, const struc
 	if (!grown)
 		return err_new(-ENOMEM);
 	item->run.changes = grown;
+	r = change_keep(s->arena, &c);
+	if (r)
+		return err_up(r);
 	item->run.changes[item->run.n++] = c;
 	f->bytes += size;
 	f->run_at = *row;

@@ -45,13 +45,16 @@ static int held_run(struct step *s, const struct header *h, struct run *ret)
 			break;
 		if (r)
 			return err_up(r);
+		r = change_keep(s->arena, &c);
+		if (r)
+			return err_up(r);
 		ret->changes[ret->n++] = bare(&c, c.signature.len);
 		if (c.signature.len)
 			return 0;
 	}
 	ret->n = 0;
 	/* It may be known by its path alone; there each change is signed itself (P7.8). */
-	r = control_get(s->view, &h->record, &h->at, &ret->changes[0]);
+	r = control_get(s->view, &h->record, &h->at, &log, &ret->changes[0]);
 	if (r)
 		return r == ROW_NONE ? 0 : err_up(r);
 	ret->changes[0] = bare(&ret->changes[0], true);

@@ -335,6 +335,8 @@ void node_clock_seen(struct step *s, uint64_t clock);
  * control change of that record or until the slot is used for another. */
 MUST_USE int node_affairs(struct step *s, const struct id *record, const struct affairs **ret);
 void node_forget(struct node *n, const struct id *record);
+/* A row of CONTROL that a scan has found; what it says borrows from the row. */
+MUST_USE int held_read(const struct scan *scan, struct arena *a, struct held *ret);
 /* Whether the affairs that node_affairs() just gave take so much memory that others' control
  * changes are not taken any more: what was held could not be read with them. */
 bool node_affairs_full(struct node *n, const struct id *record);

@@ -233,12 +233,24 @@ bool node_affairs_full(struct node *n, const struct id *record)
 	return c && c->arena.used > AFFAIRS_BUDGET / 2;
 }
 
+int held_read(const struct scan *scan, struct arena *a, struct held *ret)
+{
+	struct control_row row;
+	int r;
+
+	if (!control_row_read((struct span){ scan->key, scan->key_len }, scan->value, &row))
+		return err_new(-EUCLEAN);
+	*ret = (struct held){
+		.ref = row.ref, .must_understand = row.must_understand, .bytes = row.bytes
+	};
+	r = wire_control_decode(row.body, a, &ret->control);
+	return !r ? 0 : r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
+}
+
 static int load_held(struct step *s, const struct id *record, struct arena *a,
 	struct held **ret, size_t *ret_n)
 {
 	struct held *v = NULL, *grown;
-	struct wire_change c;
-	struct header h;
 	struct scan scan;
 	size_t room = 0, n = 0;
 	int r;
@@ -249,16 +261,9 @@ static int load_held(struct step *s, const struct id *record, struct arena *a,
 		if (!grown)
 			return err_new(-ENOMEM);
 		v = grown;
-		v[n] = (struct held){ 0 };
-		if (!control_row_read((struct span){ scan.key, scan.key_len }, scan.value,
-			    &v[n].ref, &c) ||
-			wire_header_decode(c.header, &h))
-			return err_new(-EUCLEAN);
-		v[n].must_understand = h.flags & FLAG_MUST_UNDERSTAND;
-		v[n].bytes = wire_change_size(&c) + (c.signature.len ? 0 : SIGNATURE_MAX);
-		r = wire_control_decode(c.body, a, &v[n].control);
+		r = held_read(&scan, a, &v[n]);
 		if (r)
-			return r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
+			return err_up(r);
 		n++;
 	}
 	*ret = v;

@@ -30,21 +30,15 @@ static int load_path(struct step *s, const struct id *record, struct path *ret)
 	*ret = (struct path){ 0 };
 	scan_init(&scan, TABLE_CONTROL, SPAN_OF(*record));
 	while ((r = scan_next(&scan, s->view)) == 0) {
-		struct wire_change c;
 		struct held *grown =
 			arena_grow(s->arena, ret->held, ret->n, &ret->room, sizeof(*grown));
 
 		if (!grown)
 			return err_new(-ENOMEM);
 		ret->held = grown;
-		grown[ret->n] = (struct held){ 0 };
-		if (!control_row_read((struct span){ scan.key, scan.key_len }, scan.value,
-			    &grown[ret->n].ref, &c))
-			return err_new(-EUCLEAN);
-		grown[ret->n].bytes = wire_change_size(&c);
-		r = wire_control_decode(c.body, s->arena, &grown[ret->n].control);
+		r = held_read(&scan, s->arena, &grown[ret->n]);
 		if (r)
-			return r == -ENOMEM ? err_up(r) : err_new(-EUCLEAN);
+			return err_up(r);
 		ret->n++;
 	}
 	ret->first_new = ret->n;
@@ -94,7 +88,7 @@ static int keep_path(
 	for (size_t i = 0; i < path->n_new; i++) {
 		const struct held *h = &path->held[path->first_new + i];
 		int r = control_put(
-			s->view, record, &h->ref.at, &h->ref.change, &path->changes[i]);
+			s->view, record, &h->ref.at, &h->ref.change, &path->changes[i], true);
 
 		if (!r)
 			r = quota_charge(s, &h->ref.at.author, &p->region,

@@ -116,169 +116,6 @@ static struct span pair_span(const struct id *a, const struct id *b, uint8_t int
 	return (struct span){ into, 2 * ID_LEN };
 }
 
-/* A change as one value: be16 header length, header, be16 signature length, signature, body. */
-static struct span change_pack(const struct wire_change *c, uint8_t *into, size_t room)
-{
-	struct writer w = writer_of(into, room);
-
-	put_u16(&w, (uint16_t)c->header.len);
-	put_span(&w, c->header);
-	put_u16(&w, (uint16_t)c->signature.len);
-	put_span(&w, c->signature);
-	put_span(&w, c->body);
-	return writer_span(&w);
-}
-
-bool change_unpack(struct span value, struct wire_change *ret)
-{
-	struct reader r = reader_of(value);
-
-	ret->header = get_span(&r, get_u16(&r));
-	ret->signature = get_span(&r, get_u16(&r));
-	ret->body = get_span(&r, r.left);
-	return !r.bad;
-}
-
-#define CHANGE_PACKED_MAX (HEADER_MAX + SIGNATURE_MAX + BODY_SEALED_MAX + 64)
-
-/* A row that is longer than half a page of LMDB takes whole pages, a shorter one shares a page
- * with its neighbours. More than three pages would be fuller still, but whoever reads one
- * change of a row pays for the hash of all of it. */
-#define PAGE        ((size_t)4096)
-#define PAGE_HEAD   ((size_t)16)
-#define ROW_HEAD    ((size_t)8 + 8 + 2 + 8) /* node, key, its place in the page, sum */
-#define ROW_SHARES  ((size_t)2038)
-#define LOG_ROW_MAX (3 * PAGE - PAGE_HEAD - 8)
-
-static size_t packed_size(const struct wire_change *c)
-{
-	return 4 + 2 + c->header.len + 2 + c->signature.len + c->body.len;
-}
-
-static size_t disk_bytes(size_t row)
-{
-	if (row + ROW_HEAD <= ROW_SHARES)
-		return PAGE / ((PAGE - PAGE_HEAD) / (row + ROW_HEAD));
-	return (row + 8 + PAGE_HEAD + PAGE - 1) / PAGE * PAGE;
-}
-
-/* How many changes the next row takes: so many that the fewest bytes are left empty. */
-static size_t row_length(const struct wire_change *changes, size_t n)
-{
-	size_t sum = 0, best = 1, best_sum = packed_size(&changes[0]);
-
-	for (size_t i = 0; i < n; i++) {
-		sum += packed_size(&changes[i]);
-		if (sum > LOG_ROW_MAX)
-			break;
-		if (disk_bytes(sum) * best_sum <= disk_bytes(best_sum) * sum) {
-			best = i + 1;
-			best_sum = sum;
-		}
-	}
-	return best;
-}
-
-static int put_row(const struct view *v, uint64_t first, const struct wire_change *c, size_t n)
-{
-	uint8_t key[8], value[CHANGE_PACKED_MAX + 4];
-	struct writer k = writer_of(key, sizeof(key)), w = writer_of(value, sizeof(value));
-
-	put_u64(&k, first);
-	for (size_t i = 0; i < n; i++) {
-		put_u32(&w, (uint32_t)(packed_size(&c[i]) - 4));
-		w.len += change_pack(&c[i], value + w.len, sizeof(value) - w.len).len;
-	}
-	return row_append(v, TABLE_LOG, writer_span(&k), writer_span(&w));
-}
-
-int log_put(const struct view *v, uint64_t first, const struct wire_change *changes, size_t n)
-{
-	for (size_t i = 0; i < n;) {
-		const size_t some = row_length(changes + i, n - i);
-		int r = put_row(v, first + i, changes + i, some);
-
-		if (r)
-			return err_up(r);
-		i += some;
-	}
-	return 0;
-}
-
-/* The next change of a row. */
-static bool log_step(struct log_at *at, struct span *ret)
-{
-	struct reader r = reader_of(at->rest);
-
-	*ret = get_span(&r, get_u32(&r));
-	at->rest = get_span(&r, r.left);
-	at->next++;
-	return !r.bad;
-}
-
-bool log_row_next(struct span *row, struct wire_change *ret)
-{
-	struct log_at at = { .rest = *row };
-	struct span packed;
-
-	if (!row->len || !log_step(&at, &packed) || !change_unpack(packed, ret))
-		return false;
-	*row = at.rest;
-	return true;
-}
-
-int log_get(const struct view *v, struct log_at *at, uint64_t n, struct wire_change *ret)
-{
-	uint8_t upto[8];
-	struct writer w = writer_of(upto, sizeof(upto));
-	struct span key, packed = { 0 };
-
-	if (at->next != n || !at->rest.len) {
-		int r;
-
-		put_u64(&w, n);
-		r = row_back(
-			v, TABLE_LOG, (struct span){ 0 }, writer_span(&w), &key, &at->rest);
-		if (r)
-			return r;
-
-		struct reader k = reader_of(key);
-
-		at->next = get_u64(&k);
-		if (k.bad || at->next > n)
-			return damaged();
-	}
-	while (at->next <= n && at->rest.len)
-		if (!log_step(at, &packed))
-			return damaged();
-	if (at->next != n + 1) {
-		at->next = 0;
-		return ROW_NONE;
-	}
-	return change_unpack(packed, ret) ? 0 : damaged();
-}
-
-int log_last(const struct view *v, uint64_t *ret)
-{
-	struct log_at at = { 0 };
-	struct span key, packed = { 0 };
-	int r = row_last(v, TABLE_LOG, (struct span){ 0 }, &key, &at.rest);
-	struct reader rd;
-
-	*ret = 0;
-	if (r)
-		return r == ROW_NONE ? 0 : r;
-	rd = reader_of(key);
-	at.next = get_u64(&rd);
-	if (rd.bad || !at.rest.len)
-		return damaged();
-	while (at.rest.len)
-		if (!log_step(&at, &packed))
-			return damaged();
-	*ret = at.next - 1;
-	return 0;
-}
-
 static void put_place(struct writer *w, const struct place *at)
 {
 	put_bytes(w, at->author.b, ID_LEN);
@@ -366,15 +203,35 @@ int chain_put(const struct view *v, const struct id *record, const struct id *au
 		v, TABLE_CHAIN, chain_key(record, author, incarnation, key), writer_span(&w));
 }
 
-int control_put(const struct view *v, const struct id *record, const struct place *at,
-	const struct hash *id, const struct wire_change *c)
-{
-	uint8_t key[VIEW_KEY_MAX], value[HASH_LEN + CHANGE_PACKED_MAX];
-	struct span packed = change_pack(c, value + HASH_LEN, sizeof(value) - HASH_LEN);
+#define CONTROL_ROW_MAX (HASH_LEN + HEADER_MAX + SIGNATURE_MAX + BODY_SEALED_MAX + 64)
+enum { CONTROL_WHOLE = 1, CONTROL_MUST_UNDERSTAND = 2 };
 
-	memcpy(value, id->b, HASH_LEN);
+/* A row: the id, what it is, be32 the bytes of the change; header and signature, each behind
+ * its be16 length, if it is whole; the body. */
+int control_put(const struct view *v, const struct id *record, const struct place *at,
+	const struct hash *id, const struct wire_change *c, bool whole)
+{
+	uint8_t key[VIEW_KEY_MAX], value[CONTROL_ROW_MAX];
+	struct writer w = writer_of(value, sizeof(value));
+	/* Our own is signed when its turn ends. */
+	const size_t unsigned_room = c->signature.len ? 0 : SIGNATURE_MAX;
+	struct header h;
+
+	if (wire_header_decode(c->header, &h))
+		return err_new(-EINVAL);
+	put_bytes(&w, id->b, HASH_LEN);
+	put_u8(&w, (uint8_t)((whole ? CONTROL_WHOLE : 0) |
+			     (h.flags & FLAG_MUST_UNDERSTAND ? CONTROL_MUST_UNDERSTAND : 0)));
+	put_u32(&w, (uint32_t)(wire_change_size(c) + unsigned_room));
+	if (whole) {
+		put_u16(&w, (uint16_t)c->header.len);
+		put_span(&w, c->header);
+		put_u16(&w, (uint16_t)c->signature.len);
+		put_span(&w, c->signature);
+	}
+	put_span(&w, c->body);
 	return row_put(v, TABLE_CONTROL, (struct span){ key, index_key(record, at, key) },
-		(struct span){ value, HASH_LEN + packed.len });
+		writer_span(&w));
 }
 
 int control_has(const struct view *v, const struct id *record, const struct place *at,
@@ -394,27 +251,47 @@ int control_has(const struct view *v, const struct id *record, const struct plac
 }
 
 int control_get(const struct view *v, const struct id *record, const struct place *at,
-	struct wire_change *ret)
+	struct log_at *log, struct wire_change *ret)
 {
 	uint8_t key[VIEW_KEY_MAX];
 	struct span value, k = { key, index_key(record, at, key) };
-	struct ref ref;
+	struct control_row row;
+	uint64_t n;
 	int r = row_get(v, TABLE_CONTROL, k, &value);
 
 	if (r)
 		return r;
-	return control_row_read(k, value, &ref, ret) ? 0 : damaged();
+	if (!control_row_read(k, value, &row))
+		return damaged();
+	*ret = row.change;
+	if (row.whole)
+		return 0;
+	r = index_get(v, record, at, &n);
+	if (!r)
+		r = log_get(v, log, n, ret);
+	return r == ROW_NONE ? damaged() : r;
 }
 
-bool control_row_read(
-	struct span key, struct span value, struct ref *ret, struct wire_change *c)
+bool control_row_read(struct span key, struct span value, struct control_row *ret)
 {
+	struct reader r = reader_of(value);
 	struct id record;
+	uint8_t flags;
 
-	if (value.len < HASH_LEN || !index_key_read(key, &record, &ret->at))
+	*ret = (struct control_row){ 0 };
+	if (!index_key_read(key, &record, &ret->ref.at))
 		return false;
-	memcpy(ret->change.b, value.at, HASH_LEN);
-	return change_unpack((struct span){ value.at + HASH_LEN, value.len - HASH_LEN }, c);
+	get_into(&r, ret->ref.change.b, HASH_LEN);
+	flags = get_u8(&r);
+	ret->whole = flags & CONTROL_WHOLE;
+	ret->must_understand = flags & CONTROL_MUST_UNDERSTAND;
+	ret->bytes = get_u32(&r);
+	if (ret->whole) {
+		ret->change.header = get_span(&r, get_u16(&r));
+		ret->change.signature = get_span(&r, get_u16(&r));
+	}
+	ret->body = ret->change.body = get_span(&r, r.left);
+	return !r.bad;
 }
 
 bool record_row_read(struct span value, struct record_row *ret)

@@ -48,22 +48,25 @@ void scan_from(struct scan *s, struct span from);
 MUST_USE int scan_next(struct scan *s, const struct view *v); /* 0, ROW_NONE */
 
 /* LOG: changes in the order in which they came, numbered from 1; a row holds some of them, one
- * behind the other. A stored change borrows from the store: valid until the next write. */
+ * behind the other. A stored change borrows from the store: valid until the next write; and its
+ * signature from .at, where it was read: change_keep() it, if more is read there. */
 MUST_USE int log_put(
 	const struct view *v, uint64_t first, const struct wire_change *changes, size_t n);
 MUST_USE int log_last(const struct view *v, uint64_t *ret); /* 0 when empty */
 /* Where the last one was read: the next of the row is found without looking. Begun zeroed, and
- * again behind every write. */
+ * again behind every write; never copied. */
 struct log_at {
 	uint64_t next; /* 0: nothing was read */
 	struct span rest;
+	struct span signature; /* the last one of the row */
+	uint8_t room[SIGNATURE_MAX];
 };
 MUST_USE int log_get(
 	const struct view *v, struct log_at *at, uint64_t n, struct wire_change *ret);
-/* The next change of a row's value, which is left behind it; false: none, or none that can be
+/* The next change of a row whose value was put into .rest; false: none, or none that can be
  * read. */
-bool log_row_next(struct span *row, struct wire_change *ret);
-bool change_unpack(struct span value, struct wire_change *ret);
+bool log_row_next(struct log_at *row, struct wire_change *ret);
+MUST_USE int change_keep(struct arena *a, struct wire_change *c);
 
 /* INDEX: where the changes of a chain stand in the log (rows_index.c). A row has extents: each
  * is changes one behind the other in the log, and as many behind it as were others' changes in
@@ -110,15 +113,23 @@ MUST_USE int chain_put(const struct view *v, const struct id *record, const stru
 bool chain_row_read(
 	struct span key, struct span value, struct place *ret_at, struct chain_row *ret);
 
-/* CONTROL: a control change in whole, beside the log, since its path travels first (P7.8). */
+/* CONTROL: what custody needs of each control change. The log has the rest, or (.whole) it has
+ * nothing of it yet, since the path travels first (P7.8), and here is all of it. */
+struct control_row {
+	struct ref ref;
+	bool must_understand, whole;
+	size_t bytes; /* that the change takes in a path */
+	struct span body;
+	struct wire_change change; /* when it is .whole */
+};
 MUST_USE int control_put(const struct view *v, const struct id *record, const struct place *at,
-	const struct hash *id, const struct wire_change *c);
+	const struct hash *id, const struct wire_change *c, bool whole);
 MUST_USE int control_has(const struct view *v, const struct id *record, const struct place *at,
 	struct hash *ret_id);
+/* The change itself, from where it is; not of a turn that has not written its log. */
 MUST_USE int control_get(const struct view *v, const struct id *record, const struct place *at,
-	struct wire_change *ret);
-bool control_row_read(
-	struct span key, struct span value, struct ref *ret, struct wire_change *c);
+	struct log_at *log, struct wire_change *ret);
+bool control_row_read(struct span key, struct span value, struct control_row *ret);
 
 /* RECORD: what we are to it, so that lists and probes need no fold. */
 struct record_row {

@@ -112,8 +112,8 @@ static int sign_batch(struct step *s, size_t from, size_t n)
 
 		c->signature = signatures[i];
 		if (heads[i].control)
-			r = control_put(
-				s->view, &heads[i].record, &heads[i].at, &heads[i].change, c);
+			r = control_put(s->view, &heads[i].record, &heads[i].at,
+				&heads[i].change, c, false);
 	}
 	return r ? err_odd(r) : 0;
 }

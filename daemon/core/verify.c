@@ -90,29 +90,25 @@ static int check_change(struct portion *p, const struct wire_change *c, struct h
 	return check_signature(p, ret_id, c->signature);
 }
 
-/* A control change lies a second time beside the log (P7.8). */
-static int check_control(struct portion *p, const struct wire_change *c, const struct hash *id)
+/* What custody needs of a control change lies beside the log (P7.8). */
+static int check_control(struct portion *p, const struct wire_change *c, const struct header *h,
+	const struct hash *id)
 {
 	uint8_t key[VIEW_KEY_MAX];
 	struct span k = { key, index_key(&p->v->record, &p->v->at, key) }, value;
-	struct wire_change other;
+	struct control_row row;
 	struct control control;
-	struct ref ref;
 	int r = row_get(p->s.view, TABLE_CONTROL, k, &value);
 
 	if (row_fault(p->v, r, "it is not among the control changes"))
 		return 0;
 	if (r)
 		return err_up(r);
-	if (!control_row_read(k, value, &ref, &other) || !span_equal(c->header, other.header) ||
-		!span_equal(c->body, other.body)) {
+	if (!control_row_read(k, value, &row) || row.whole ||
+		!hash_equal(&row.ref.change, id) || !span_equal(c->body, row.body) ||
+		row.must_understand != !!(h->flags & FLAG_MUST_UNDERSTAND) ||
+		row.bytes != wire_change_size(c))
 		fault(p->v, "P7.8", "the custody path has another change at its place");
-	} else if (!span_equal(c->signature, other.signature)) {
-		/* Its author may have signed it twice: by itself and in a batch, for one. */
-		r = check_signature(p, id, other.signature);
-		if (r)
-			return err_up(r);
-	}
 	if (!c->signature.len)
 		fault(p->v, "P3.3", "a control change is not signed itself");
 	r = wire_control_decode(c->body, p->s.arena, &control);
@@ -150,7 +146,7 @@ static int check_next(struct portion *p)
 	v->uncovered = c.signature.len ? 0 : v->uncovered + 1;
 	if (v->uncovered == UNSIGNED_MAX + 1)
 		fault(v, "P3.3", "too many changes in a row have no signature");
-	return h.flags & FLAG_CONTROL ? check_control(p, &c, &id) : 0;
+	return h.flags & FLAG_CONTROL ? check_control(p, &c, &h, &id) : 0;
 }
 
 static void end_chain(struct verify *v, const struct chain_row *row)
@@ -238,11 +234,10 @@ static int next_chain(struct portion *p)
 static int check_beside(struct portion *p)
 {
 	struct verify *v = p->v;
-	struct wire_change c;
+	struct control_row row;
 	struct header h;
 	struct hash id;
 	struct span value;
-	struct ref ref;
 	uint64_t n;
 	bool good;
 	int r = next_row(p, TABLE_CONTROL, &value);
@@ -255,11 +250,11 @@ static int check_beside(struct portion *p)
 		fault(v, "P2.6", "a row of the custody path is damaged");
 		return 0;
 	}
-	if (!control_row_read((struct span){ v->key, v->key_len - 1 }, value, &ref, &c)) {
+	if (!control_row_read((struct span){ v->key, v->key_len - 1 }, value, &row)) {
 		fault(v, "P7.8", "a row of the custody path cannot be read");
 		return 0;
 	}
-	v->at = ref.at;
+	v->at = row.ref.at;
 	r = index_get(p->s.view, &v->record, &v->at, &n);
 	if (r == 0 || r == -EUCLEAN) { /* seen with its chain */
 		err_forget();
@@ -267,14 +262,18 @@ static int check_beside(struct portion *p)
 	}
 	if (r < 0)
 		return err_up(r);
+	v->changes++;
+	if (!row.whole) {
+		fault(v, "P2.6", "it is missing, and custody rests on it");
+		return 0;
+	}
 	r = find_key(p);
 	if (!r)
-		r = check_change(p, &c, &h, &id, &good);
-	if (!r && good && !hash_equal(&id, &ref.change))
+		r = check_change(p, &row.change, &h, &id, &good);
+	if (!r && good && !hash_equal(&id, &row.ref.change))
 		fault(v, "P2.3", "it is not the change that its row names");
-	if (!r && !c.signature.len)
+	if (!r && !row.change.signature.len)
 		fault(v, "P3.3", "a control change is not signed itself");
-	v->changes++;
 	return r ? err_up(r) : 0;
 }
 

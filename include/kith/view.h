@@ -22,7 +22,7 @@
 	T(LOG,      "log",      false)  /* n -> changes from the n-th on: append-only */       \
 	T(INDEX,    "index",    false)  /* record author incarnation seq -> n, and so on */\
 	T(CHAIN,    "chain",    false)  /* record author incarnation -> head seq, head id, state */\
-	T(CONTROL,  "control",  false)  /* record author incarnation seq -> control change */  \
+	T(CONTROL,  "control",  false)  /* record author incarnation seq -> its part in custody */\
 	T(RECORD,   "record",   false)  /* record -> what we are to it */                      \
 	T(MOVE,     "move",     false)  /* record -> its newest move: times, who is waited for */\
 	T(SHARE,    "share",    false)  /* peer record -> their role: the one probe (P7.9) */  \

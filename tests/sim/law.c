@@ -158,18 +158,25 @@ static void check_row(struct region *r, uint64_t n)
 
 static void check_control(struct region *r, const struct scan *scan)
 {
+	struct log_at log = { 0 };
 	struct wire_change c;
+	struct control_row row;
 	struct header h = { 0 };
 	struct hash id;
-	struct ref ref;
+	struct id record;
 	const char *wrong = "its row cannot be read";
 
-	if (control_row_read((struct span){ scan->key, scan->key_len }, scan->value, &ref, &c))
-		wrong = change_wrong(r->world, &c, &ref.change, &h, &id);
+	memcpy(record.b, scan->key, ID_LEN);
+	if (control_row_read((struct span){ scan->key, scan->key_len }, scan->value, &row))
+		wrong = control_get(&r->view, &record, &row.ref.at, &log, &c)
+				? "it is not held"
+				: change_wrong(r->world, &c, &row.ref.change, &h, &id);
 	if (!wrong && !c.signature.len)
 		wrong = "a control change without a signature";
-	if (!wrong && !place_equal(&ref.at, &h.at))
+	if (!wrong && !place_equal(&row.ref.at, &h.at))
 		wrong = "it stands in another place";
+	if (!wrong && !span_equal(row.body, c.body))
+		wrong = "what custody has of it is not what it says";
 	if (wrong)
 		say_wrong(r, &h, wrong);
 	r->world->checked[LAW_VERIFY]++;
@@ -184,7 +191,7 @@ static void check_stored(struct region *r)
 	while (scan_next(&scan, &r->view) == 0) {
 		struct reader rd = reader_of((struct span){ scan.key, scan.key_len });
 
-		struct span row = scan.value;
+		struct log_at row = { .rest = scan.value };
 		struct wire_change c;
 
 		for (uint64_t n = get_u64(&rd); log_row_next(&row, &c); n++, rows++)
@@ -289,24 +296,23 @@ void law_standing(struct region *r, struct record *record, struct standing *ret)
 	arena_init(&arena, 0);
 	scan_init(&scan, TABLE_CONTROL, SPAN_OF(record->id));
 	while (scan_next(&scan, &r->view) == 0) {
-		struct wire_change c;
-		struct header h;
+		struct control_row row;
 		uint8_t *body;
 
 		held = arena_grow(&arena, held, n, &room, sizeof(*held));
 		must(held ? 0 : -ENOMEM);
 		held[n] = (struct held){ 0 };
 
-		if (!control_row_read((struct span){ scan.key, scan.key_len }, scan.value,
-			    &held[n].ref, &c) ||
-			wire_header_decode(c.header, &h))
+		if (!control_row_read(
+			    (struct span){ scan.key, scan.key_len }, scan.value, &row))
 			continue;
-		body = arena_copy(&arena, c.body.at, c.body.len);
+		body = arena_copy(&arena, row.body.at, row.body.len);
 		must(body ? 0 : -ENOMEM);
 		if (wire_control_decode(
-			    (struct span){ body, c.body.len }, &arena, &held[n].control))
+			    (struct span){ body, row.body.len }, &arena, &held[n].control))
 			continue;
-		held[n].must_understand = h.flags & FLAG_MUST_UNDERSTAND;
+		held[n].ref = row.ref;
+		held[n].must_understand = row.must_understand;
 		n++;
 	}
 	must(affairs_read(held, n, &arena, &a));
@@ -351,7 +357,7 @@ void law_written(struct region *r, enum table t, struct span key, struct span va
 	struct id id;
 
 	if (t == TABLE_LOG) {
-		struct span row = value;
+		struct log_at row = { .rest = value };
 		struct wire_change c;
 
 		for (uint64_t n = get_u64(&rd); log_row_next(&row, &c); n++) {

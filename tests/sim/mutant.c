@@ -60,7 +60,7 @@ static uint64_t newest(struct region *r, bool control)
 	scan_init(&scan, TABLE_LOG, (struct span){ 0 });
 	while (scan_next(&scan, &r->view) == 0) {
 		struct reader rd = reader_of((struct span){ scan.key, scan.key_len });
-		struct span row = scan.value;
+		struct log_at row = { .rest = scan.value };
 		struct wire_change c;
 		struct header h;
 
@@ -88,14 +88,15 @@ static struct span row_of(struct region *r, uint64_t n, struct span *ret_key)
 
 static size_t end_of(struct region *r, uint64_t n)
 {
-	struct span key, row = row_of(r, n, &key);
+	struct span key;
+	struct log_at row = { .rest = row_of(r, n, &key) };
 	struct reader rd = reader_of(key);
-	const size_t whole = row.len;
+	const size_t whole = row.rest.len;
 	struct wire_change c;
 
 	for (uint64_t k = get_u64(&rd); k <= n; k++)
 		must(log_row_next(&row, &c) ? 0 : -EUCLEAN);
-	return whole - row.len;
+	return whole - row.rest.len;
 }
 
 /* Law 1: one stored body reads back changed in one region. */
@@ -176,12 +177,13 @@ static void forge_signature(struct world *w)
 static void leave_unsigned(struct world *w)
 {
 	struct region *r = &w->regions[SOUTH];
-	struct writer k;
 	uint8_t key[8], bytes[8192];
+	struct writer k, length = writer_of(bytes, 4);
 	struct span value;
 	struct reader rd;
 	size_t at, len;
 	uint64_t n;
+	uint32_t all;
 
 	client_note(r, &w->records[0], "one more", 1);
 	begin(r);
@@ -192,11 +194,13 @@ static void leave_unsigned(struct world *w)
 	must(value.len <= sizeof(bytes) ? 0 : -ERANGE);
 	memcpy(bytes, value.at, value.len);
 	rd = reader_of(value);
-	at = 2 + get_u16(&rd);
+	all = get_u32(&rd); /* it is alone in its row */
+	at = 4 + 2 + get_u16(&rd);
 	len = (size_t)bytes[at] << 8 | bytes[at + 1];
-	must(len ? 0 : -ENOENT);
+	must(len == SIG_LEN && all == value.len - 4 ? 0 : -ENOENT);
 	bytes[at] = bytes[at + 1] = 0;
 	memmove(bytes + at + 2, bytes + at + 2 + len, value.len - at - 2 - len);
+	put_u32(&length, all - (uint32_t)len);
 	must(row_put(
 		&r->view, TABLE_LOG, writer_span(&k), (struct span){ bytes, value.len - len }));
 	commit(r);
@@ -264,17 +268,15 @@ static void lose_controls(struct region *r, const struct world *w, unsigned kind
 	begin(r);
 	scan_init(&scan, TABLE_CONTROL, SPAN_OF(w->records[0].id));
 	while (scan_next(&scan, &r->view) == 0) {
-		struct wire_change c;
+		struct control_row row;
 		struct control control;
 		struct arena arena;
-		struct ref ref;
 
 		arena_init(&arena, 0);
-		must(control_row_read(
-			     (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c)
+		must(control_row_read((struct span){ scan.key, scan.key_len }, scan.value, &row)
 				? 0
 				: -EINVAL);
-		must(wire_control_decode(c.body, &arena, &control));
+		must(wire_control_decode(row.body, &arena, &control));
 		if (kinds & 1u << control.kind)
 			must(row_del(&r->view, TABLE_CONTROL,
 				(struct span){ scan.key, scan.key_len }));
@@ -420,9 +422,9 @@ static void waste_flushes(struct world *w)
 	client_note(&w->regions[SOUTH], &w->records[0], "one more", 1);
 }
 
-/* The first control change of that kind in south's store: its key, and where it stands. */
+/* The first control change of that kind in south's store: its row, and the key of that. */
 static struct span control_of_kind(struct region *r, enum control_kind kind,
-	uint8_t key[VIEW_KEY_MAX], struct span *ret_value)
+	uint8_t key[VIEW_KEY_MAX], struct control_row *ret)
 {
 	struct arena arena;
 	struct scan scan;
@@ -431,20 +433,16 @@ static struct span control_of_kind(struct region *r, enum control_kind kind,
 	arena_init(&arena, 0);
 	scan_init(&scan, TABLE_CONTROL, SPAN_OF(r->world->records[0].id));
 	while (!len && scan_next(&scan, &r->view) == 0) {
-		struct wire_change c;
 		struct control control;
-		struct ref ref;
 
-		must(control_row_read(
-			     (struct span){ scan.key, scan.key_len }, scan.value, &ref, &c)
+		must(control_row_read((struct span){ scan.key, scan.key_len }, scan.value, ret)
 				? 0
 				: -EUCLEAN);
-		must(wire_control_decode(c.body, &arena, &control));
+		must(wire_control_decode(ret->body, &arena, &control));
 		if (control.kind != kind)
 			continue;
 		len = scan.key_len;
 		memcpy(key, scan.key, len);
-		*ret_value = scan.value;
 	}
 	arena_done(&arena);
 	must(len ? 0 : -ENOENT);
@@ -456,12 +454,12 @@ static void withhold_release(struct world *w)
 {
 	struct region *south = &w->regions[SOUTH];
 	uint8_t key[VIEW_KEY_MAX];
-	struct span value = { 0 };
+	struct control_row row;
 
 	must(prove(south, &w->records[0]) && !w->broken ? 0 : -EPERM);
 	begin(south);
 	must(row_del(&south->view, TABLE_CONTROL,
-		control_of_kind(south, CONTROL_RELEASE, key, &value)));
+		control_of_kind(south, CONTROL_RELEASE, key, &row)));
 	law_standing(south, &w->records[0], &w->records[0].standing[SOUTH]);
 	commit(south);
 	must(prove(south, &w->records[0]) ? 0 : -EPERM);
@@ -471,22 +469,26 @@ static void withhold_release(struct world *w)
 static void change_day(struct world *w)
 {
 	struct region *south = &w->regions[SOUTH];
-	uint8_t key[VIEW_KEY_MAX], row[4096] = { 0 };
-	struct span value = { 0 }, at, date = SPAN_LIT("\x08\x05\x12");
-	size_t len;
+	uint8_t at[VIEW_KEY_MAX], key[8], bytes[16384], *body;
+	struct span value, found, date = SPAN_LIT("\x08\x05\x12");
+	struct control_row row = { 0 };
+	uint64_t n;
 
 	begin(south);
-	at = control_of_kind(south, CONTROL_ACCEPT, key, &value);
-	len = value.at && value.len <= sizeof(row) ? value.len : 0;
-	must(len ? 0 : -ERANGE);
-	if (len)
-		memcpy(row, value.at, len);
-	for (size_t i = 0; i + 8 < len; i++)
-		if (memcmp(row + i, date.at, date.len) == 0 && row[i + 4] == 0x08) {
-			row[i + 5] ^= 2; /* the lowest bits of the day */
+	(void)control_of_kind(south, CONTROL_ACCEPT, at, &row);
+	must(index_get(&south->view, &w->records[0].id, &row.ref.at, &n));
+	value = row_of(south, n, &found);
+	must(value.len <= sizeof(bytes) && found.len == sizeof(key) ? 0 : -ERANGE);
+	memcpy(bytes, value.at, value.len);
+	memcpy(key, found.at, sizeof(key));
+	body = memmem(bytes, value.len, row.body.at, row.body.len);
+	must(body ? 0 : -ENOENT);
+	for (size_t i = 0; i + 8 < row.body.len; i++)
+		if (memcmp(body + i, date.at, date.len) == 0 && body[i + 4] == 0x08) {
+			body[i + 5] ^= 2; /* the lowest bits of the day */
 			break;
 		}
-	must(row_put(&south->view, TABLE_CONTROL, at, (struct span){ row, len }));
+	must(row_put(&south->view, TABLE_LOG, SPAN_OF(key), (struct span){ bytes, value.len }));
 	commit(south);
 	must(prove(south, &w->records[0]) ? 0 : -EPERM);
 }

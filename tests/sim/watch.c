@@ -70,18 +70,17 @@ static struct parting parting_of(const struct leaving *v, const struct id *recor
 
 		scan_init(&scan, TABLE_CONTROL, SPAN_OF(*record));
 		while (scan_next(&scan, &v->from->view) == 0) {
-			struct wire_change c;
+			struct control_row row;
 			struct control control;
-			struct ref ref;
 
 			if (!control_row_read((struct span){ scan.key, scan.key_len },
-				    scan.value, &ref, &c) ||
-				wire_control_decode(c.body, v->arena, &control))
+				    scan.value, &row) ||
+				wire_control_decode(row.body, v->arena, &control))
 				continue;
 			if (round == 0)
-				look_for_parting(&p, &ref, &control, &v->to->id);
+				look_for_parting(&p, &row.ref, &control, &v->to->id);
 			else
-				look_for_epoch(&p, &ref, &control);
+				look_for_epoch(&p, &row.ref, &control);
 		}
 	}
 	return p;
@@ -368,7 +367,7 @@ static uint64_t count_log(struct region *r, const struct region *author)
 
 	scan_init(&scan, TABLE_LOG, (struct span){ 0 });
 	while (scan_next(&scan, &r->view) == 0) {
-		struct span row = scan.value;
+		struct log_at row = { .rest = scan.value };
 		struct wire_change c;
 		struct header h;
 

@@ -17,11 +17,12 @@
 #define MANY 600
 
 static struct {
-	uint8_t header[MANY][HEADER_MAX], signature[SIGNATURE_MAX], *body[MANY];
+	uint8_t header[MANY][HEADER_MAX], signature[MANY][SIGNATURE_MAX], *body[MANY];
 	struct wire_change v[MANY];
 } made;
 
-/* The .i-th change: a body of .len bytes that nobody could mistake for another's. */
+/* The .i-th change: a body of .len bytes that nobody could mistake for another's, and a
+ * signature that begins and ends as some others do. */
 static void make(size_t i, size_t len, size_t signature)
 {
 	free(made.body[i]);
@@ -30,8 +31,10 @@ static void make(size_t i, size_t len, size_t signature)
 	memset(made.body[i], (int)(i & 0xff), len);
 	memset(made.header[i], (int)(i >> 8 & 0xff), HEADER_MAX);
 	made.header[i][0] = (uint8_t)i;
+	for (size_t k = 0; k < signature; k++)
+		made.signature[i][k] = (uint8_t)(k + (i >> (k < SIG_LEN ? 6 : k / HASH_LEN)));
 	made.v[i] = (struct wire_change){ { made.header[i], 167 },
-		{ made.signature, signature }, { made.body[i], len } };
+		{ made.signature[i], signature }, { made.body[i], len } };
 }
 
 static void assert_same(const struct wire_change *a, const struct wire_change *b)
@@ -39,6 +42,8 @@ static void assert_same(const struct wire_change *a, const struct wire_change *b
 	assert_int_equal(a->header.len, b->header.len);
 	assert_memory_equal(a->header.at, b->header.at, a->header.len);
 	assert_int_equal(a->signature.len, b->signature.len);
+	if (a->signature.len)
+		assert_memory_equal(a->signature.at, b->signature.at, a->signature.len);
 	assert_int_equal(a->body.len, b->body.len);
 	if (a->body.len)
 		assert_memory_equal(a->body.at, b->body.at, a->body.len);
@@ -74,7 +79,8 @@ static void changes_of_any_size_read_back_in_any_order(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MANY; i++)
-		make(i, sizes[i * 7 % COUNT(sizes)], i % 3 ? 0 : 64 + i % 537);
+		make(i, sizes[i * 7 % COUNT(sizes)],
+			i % 3 ? 0 : SIG_LEN + i % (SIGNATURE_MAX - SIG_LEN + 1));
 	/* Turns of one, of some, and of all the rest. */
 	for (size_t i = 0, n = 1; i < MANY; i += n, n = n * 2 < MANY - i ? n * 2 : MANY - i)
 		assert_int_equal(log_put(v, i + 1, made.v + i, n < MANY - i ? n : MANY - i), 0);
@@ -114,6 +120,62 @@ static void log_of_many_takes_hardly_more_room_than_its_changes(void **state)
 	assert_in_range(after.used_bytes - before.used_bytes, bytes, bytes + bytes / 9);
 	(void)begin(x);
 	end(x);
+}
+
+/* A turn of many clients: each change is the head of its chain, and all are one batch. */
+static void batch_takes_the_room_of_its_changes_and_of_little_more_than_its_leaves(void **state)
+{
+	enum { BATCH = 256, BODY = 584, EACH = 4 + 2 + 167 + 2 + BODY };
+	struct fix *x = fix_new(1);
+	const struct view *v = begin(x);
+	const struct secret key = { { 7 } };
+	struct hash ids[BATCH] = { 0 };
+	struct span signatures[BATCH];
+	struct store_stat before, after;
+	struct log_at at = { 0 };
+	struct wire_change c;
+	struct arena arena;
+	struct why why;
+
+	(void)state;
+	arena_init(&arena, 0);
+	for (size_t i = 0; i < BATCH; i++) {
+		make(i, BODY, 0);
+		assert_int_equal(crypto_random(x->v[0].crypto, ids[i].b, HASH_LEN), 0);
+	}
+	assert_int_equal(
+		signatures_make(x->v[0].crypto, &key, ids, BATCH, &arena, signatures), 0);
+	for (size_t i = 0; i < BATCH; i++)
+		made.v[i].signature = signatures[i];
+	assert_int_equal(store_stat(x->v[0].store, &before), 0);
+	assert_int_equal(log_put(v, 1, made.v, BATCH), 0);
+	for (size_t i = 0; i < BATCH; i++) { /* one after the other, and each alone */
+		struct log_at alone = { 0 };
+
+		assert_int_equal(log_get(v, &at, i + 1, &c), 0);
+		assert_same(&c, &made.v[i]);
+		assert_int_equal(log_get(v, &alone, i * 77 % BATCH + 1, &c), 0);
+		assert_same(&c, &made.v[i * 77 % BATCH]);
+	}
+	assert_int_equal(store_turn_commit(x->v[0].store, &why), 0);
+	assert_int_equal(store_stat(x->v[0].store, &after), 0);
+	/* Two nodes of 32 bytes on an average, a whole one a row; pages are full to a tenth. */
+	assert_in_range(after.used_bytes - before.used_bytes, BATCH * (EACH + 64),
+		BATCH * (EACH + 64 + 28) * 11 / 10);
+	arena_done(&arena);
+	(void)begin(x);
+	end(x);
+}
+
+static void signature_that_its_row_cannot_have_is_no_signature(void **state)
+{
+	/* be32 8, be16 0: no header; a signature of 100 bytes, all of them as before. */
+	static const uint8_t row[] = { 0, 0, 0, 8, 0, 0, 0x80, 100, 0, 64, 0, 36 };
+	struct log_at at = { .rest = { row, sizeof(row) } };
+	struct wire_change c;
+
+	(void)state;
+	assert_false(log_row_next(&at, &c));
 }
 
 static void chain_is_one_row_though_others_come_between(void **state)
@@ -264,6 +326,9 @@ int main(void)
 		cmocka_unit_test(last_row_up_to_a_key_is_found_and_none_beyond_its_prefix),
 		cmocka_unit_test(changes_of_any_size_read_back_in_any_order),
 		cmocka_unit_test(log_of_many_takes_hardly_more_room_than_its_changes),
+		cmocka_unit_test(
+			batch_takes_the_room_of_its_changes_and_of_little_more_than_its_leaves),
+		cmocka_unit_test(signature_that_its_row_cannot_have_is_no_signature),
 		cmocka_unit_test(chain_is_one_row_though_others_come_between),
 		cmocka_unit_test(place_is_found_in_any_of_many_extents),
 		cmocka_unit_test(what_extents_cannot_say_gets_a_row_of_its_own),

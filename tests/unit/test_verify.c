@@ -116,7 +116,8 @@ static struct span log_key(
 {
 	static uint8_t key[8];
 	struct place at = t->at;
-	struct span found, row;
+	struct log_at row = { 0 };
+	struct span found;
 	struct wire_change c;
 	struct reader rd;
 	uint64_t n;
@@ -126,17 +127,17 @@ static struct span log_key(
 	assert_int_equal(index_get(&t->view, &t->record, &at, &n), 0);
 	put_u64(&w, n);
 	assert_int_equal(t->view.back(t->view.ctx, TABLE_LOG, (struct span){ 0 },
-				 writer_span(&w), &found, &row),
+				 writer_span(&w), &found, &row.rest),
 		0);
 	rd = reader_of(found);
-	const size_t whole = row.len;
+	const size_t whole = row.rest.len;
 
 	*ret_from = 0;
 	for (uint64_t k = get_u64(&rd); k <= n; k++) {
-		*ret_from = whole - row.len + 4; /* behind its length */
+		*ret_from = whole - row.rest.len + 4; /* behind its length */
 		assert_true(log_row_next(&row, &c));
 	}
-	*ret_len = whole - row.len - *ret_from;
+	*ret_len = whole - row.rest.len - *ret_from;
 	memcpy(key, found.at, sizeof(key));
 	return (struct span){ key, sizeof(key) };
 }
@@ -287,6 +288,63 @@ static void control_change_that_differs_beside_the_log_breaks_p7_8(void **state)
 	assert_found(t, "P2.6", 1);
 }
 
+/* As if the chain had not come, and its path had: the record's chain is not here any more. */
+static void lose_chain(struct stored *t)
+{
+	uint8_t key[CHAIN_PREFIX];
+
+	memcpy(key, key_at(t, 1).at, CHAIN_PREFIX);
+	assert_int_equal(row_del(&t->view, TABLE_CHAIN, (struct span){ key, sizeof(key) }), 0);
+	assert_int_equal(row_del(&t->view, TABLE_INDEX, key_at(t, 1)), 0);
+}
+
+static void control_change_that_only_custody_knows_breaks_p2_6(void **state)
+{
+	struct stored *t = *state;
+	struct control_row row;
+	struct span value;
+
+	/* Its header and its signature are in the log alone. */
+	assert_int_equal(row_get(&t->view, TABLE_CONTROL, key_at(t, 1), &value), 0);
+	assert_true(control_row_read(key_at(t, 1), value, &row));
+	assert_false(row.whole);
+	lose_chain(t);
+	assert_found(t, "P2.6", 1);
+}
+
+static void control_change_that_came_before_its_chain_is_verified_by_itself(void **state)
+{
+	struct stored *t = *state;
+	struct log_at log = { 0 };
+	uint8_t header[HEADER_MAX], signature[SIG_LEN], body[4096];
+	struct place at = t->at;
+	struct control_row row;
+	struct wire_change c;
+	struct span value;
+	struct hash id;
+
+	at.seq = 1;
+	assert_int_equal(control_get(&t->view, &t->record, &at, &log, &c), 0);
+	assert_true(c.signature.len == SIG_LEN && c.body.len <= sizeof(body));
+	memcpy(header, c.header.at, c.header.len);
+	memcpy(signature, c.signature.at, SIG_LEN);
+	memcpy(body, c.body.at, c.body.len);
+	c = (struct wire_change){ { header, c.header.len }, SPAN_OF(signature),
+		{ body, c.body.len } };
+	assert_int_equal(control_has(&t->view, &t->record, &at, &id), 0);
+	assert_int_equal(control_put(&t->view, &t->record, &at, &id, &c, true), 0);
+	assert_found(t, "P7.8", 1); /* the log has it, too */
+	lose_chain(t);
+	verify_all(t, 100);
+	assert_int_equal(t->found.faults, 0);
+	assert_int_equal(row_get(&t->view, TABLE_CONTROL, key_at(t, 1), &value), 0);
+	assert_true(control_row_read(key_at(t, 1), value, &row) && row.whole);
+	assert_int_equal(row.bytes, wire_change_size(&c));
+	signature[7] ^= 1;
+	assert_int_equal(control_put(&t->view, &t->record, &at, &id, &c, true), 0);
+	assert_found(t, "P3.1", 1);
+}
+
 static void author_without_a_card_breaks_p1_5(void **state)
 {
 	struct stored *t = *state;
@@ -311,6 +369,8 @@ int main(void)
 		TEST(end_that_no_signature_covers_breaks_p3_1),
 		TEST(head_that_is_another_change_breaks_p2_4),
 		TEST(control_change_that_differs_beside_the_log_breaks_p7_8),
+		TEST(control_change_that_only_custody_knows_breaks_p2_6),
+		TEST(control_change_that_came_before_its_chain_is_verified_by_itself),
 		TEST(author_without_a_card_breaks_p1_5),
 	};
 #undef TEST
