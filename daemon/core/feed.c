@@ -17,6 +17,7 @@
 #define ITEMS_MAX   1024
 #define OWED_MAX    (4 * FEED_BUDGET)
 #define ANEW_PAUSE  300000 /* between two beginnings of one feed */
+#define HEARD_WAIT  2000   /* what has come is acknowledged after so long, at most (P7.2) */
 
 #define BACKFILL_SIZE ((size_t)24) /* of such an item in a message, at most */
 
@@ -323,6 +324,7 @@ int feed_ask(struct step *s, struct peer *p)
 	/* A request replaces the one before, whose last half is on its way. */
 	if (p->asking)
 		m.feed_req.budget = FEED_BUDGET / 2;
+	p->due = s->event->now + POLL;
 	p->asking = true;
 	p->asked_budget = FEED_BUDGET;
 	p->owed += m.feed_req.budget + FRAME_MAX;
@@ -483,6 +485,9 @@ int feed_came(struct step *s, struct peer *p, const struct message *m, size_t by
 	if (r)
 		return err_odd(r);
 	p->asked_budget -= bytes < p->asked_budget ? bytes : p->asked_budget;
+	/* Not for each: in a steady stream the next request says it. */
+	if (p->due > s->event->now + HEARD_WAIT)
+		p->due = s->event->now + HEARD_WAIT;
 	return feed_ask(s, p);
 }
 

@@ -28,6 +28,7 @@
 #define AFFAIRS_WAYS   4     /* places that a record has among them */
 #define FOLD_AT_ONCE   32    /* changes that are opened in the step that takes them */
 #define WANT_PAUSE     30000 /* before a want that brought nothing is asked for again */
+#define POLL           60000 /* feeds are asked for again, if nothing comes of them (P7.5) */
 #define NAME_TEXT_MAX  REGION_NAME_MAX
 
 /* One step: an event, the turn's view, where output goes. */
@@ -104,7 +105,7 @@ struct peer {
 	unsigned failures; /* in a row */
 	msec lived;
 	uint64_t link;
-	msec due; /* of the state: dial again, give up greeting, poll */
+	msec due; /* of the state: dial again, give up greeting, ask for its feed (P7.2) */
 	uint64_t last_heard_ms;
 	char problem[120]; /* the last thing that went wrong, for people; empty once live */
 	char software[64];

@@ -20,7 +20,6 @@
 #define DIAL_WAIT  20000  /* kith-link answers well before */
 #define KNOCK_WAIT 250    /* then who is to dial has not noticed that we are back */
 #define GREET_WAIT 10000  /* a peer that is slower than this is not there */
-#define POLL       60000  /* (P7.5) */
 #define FORGIVEN   2      /* offences that cost no more than the link */
 #define SHUT_MAX   600000 /* the longest time that a peer is kept out */
 #define QUIET      600000 /* in session without offence: all is forgotten */

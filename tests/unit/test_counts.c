@@ -3,7 +3,7 @@
 /*
  * What work costs, counted: signatures, verifications, hashes, seals and flushes. Times depend
  * on the machine; these do not, so a change that makes kith do more for the same says so here,
- * and has to be meant.
+ * and has to be meant. (long: a case for each kind of work)
  */
 
 #include <setjmp.h>
@@ -358,6 +358,59 @@ static void a_note_and_what_comes_of_it_cost_one_commit_here_and_one_there(void 
 	fix_free(x);
 }
 
+static uint64_t unacknowledged(const struct fix *x)
+{
+	const struct peer_row *row = &x->v[0].node->peers[0]->row;
+
+	return row->feed_next - 1 - row->feed_acked;
+}
+
+static void what_came_is_acknowledged_soon_and_once_however_much_it_was(void **state)
+{
+	enum { N = 20 };
+	struct id record;
+	struct fix *x = pair(&record);
+	struct spent here, there;
+
+	(void)state;
+	fix_wait(x, 5);
+	assert_int_equal(unacknowledged(x), 0);
+	here = spent_by(x, 0);
+	there = spent_by(x, 1);
+	x->frames = 0;
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(fix_note(x, 0, &record, "one after the other"), 0);
+	assert_int_equal(unacknowledged(x), N);
+	assert_int_equal(x->frames, N);
+	fix_wait(x, 3);
+	assert_int_equal(unacknowledged(x), 0);
+	fix_wait(x, 30);
+	assert_int_equal(x->frames, N + 1);
+	here = since(x, 0, &here);
+	there = since(x, 1, &there);
+	assert_int_equal(here.commits, N + 1);
+	assert_int_equal(there.commits, N);
+	fix_free(x);
+}
+
+static void a_steady_stream_is_acknowledged_once_in_two_seconds(void **state)
+{
+	enum { SECONDS = 20 };
+	struct id record;
+	struct fix *x = pair(&record);
+
+	(void)state;
+	fix_wait(x, 5);
+	x->frames = 0;
+	for (unsigned i = 0; i < 4 * SECONDS; i++) {
+		assert_int_equal(fix_note(x, 0, &record, "and another"), 0);
+		fix_pass(x, 250);
+		assert_in_range(unacknowledged(x), 0, 9);
+	}
+	assert_in_range(x->frames - 4 * SECONDS, SECONDS / 2 - 2, SECONDS / 2);
+	fix_free(x);
+}
+
 static void a_change_that_comes_costs_one_verification_and_two_flushes(void **state)
 {
 	struct id record;
@@ -567,6 +620,8 @@ int main(void)
 		cmocka_unit_test(a_question_costs_no_flush),
 		cmocka_unit_test(
 			a_note_and_what_comes_of_it_cost_one_commit_here_and_one_there),
+		cmocka_unit_test(what_came_is_acknowledged_soon_and_once_however_much_it_was),
+		cmocka_unit_test(a_steady_stream_is_acknowledged_once_in_two_seconds),
 		cmocka_unit_test(a_change_that_comes_costs_one_verification_and_two_flushes),
 		cmocka_unit_test(a_change_that_comes_costs_the_same_however_long_its_record_is),
 		cmocka_unit_test(what_came_of_one_turn_costs_one_verification),
