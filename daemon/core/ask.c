@@ -541,7 +541,8 @@ int ask_peer_add(struct ask *a)
 	struct step *s = a->s;
 	struct checked_card c;
 	struct why why;
-	bool newer, first, pending;
+	enum card_news news;
+	bool pending;
 	int r = card_check(s->crypto, a->q.bundle, s->arena, &c, &why);
 
 	if (r < 0)
@@ -574,7 +575,7 @@ int ask_peer_add(struct ask *a)
 	}
 	if (a->q.dry_run)
 		return 0;
-	r = region_keep(s, a->q.bundle, &c, &newer, &first);
+	r = region_keep(s, a->q.bundle, &c, &news);
 	if (r)
 		return r < 0 ? err_up(r)
 			     : ask_problem(a, PROBLEM_PEER_CARD,

@@ -364,13 +364,15 @@ MUST_USE int audit_write(struct step *s);
 MUST_USE int region_card(struct step *s, const struct id *region, struct checked_card *ret);
 /* An endpoint as a card may have it (P1.6). */
 bool endpoint_allowed(struct span text);
-/* Keep a bundle that card_check() has made .now of, if it is newer than what is held;
- * *ret_first: nothing of that region was. 0, CARD_E_BAD: it rivals what is held. */
+/* What a bundle is beside the one that is held of its region. */
+enum card_news { CARD_HELD, CARD_OLDER, CARD_NEWER, CARD_FIRST /* none was */ };
+/* Keep a bundle that card_check() has made .now of, if it is newer than what is held. 0,
+ * CARD_E_BAD: it rivals what is held. */
 MUST_USE int region_keep(struct step *s, struct span bundle, const struct checked_card *now,
-	bool *ret_new, bool *ret_first);
+	enum card_news *ret);
 /* The same, once it has proved itself. 0, CARD_E_BAD. */
-MUST_USE int region_learn(struct step *s, struct span bundle, struct id *ret_region,
-	bool *ret_new, bool *ret_first);
+MUST_USE int region_learn(
+	struct step *s, struct span bundle, struct id *ret_region, enum card_news *ret_news);
 /* The key of an incarnation; 0, ROW_NONE (no card, or not in its list: ask for a newer one). */
 MUST_USE int region_key(struct step *s, const struct id *region, const struct id *incarnation,
 	struct pubkey *ret);

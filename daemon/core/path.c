@@ -176,38 +176,49 @@ struct strangers {
 	size_t n;
 };
 
-/* A card that is refused leaves the others as good as they are. */
+/* A card that is refused leaves the others as good as they are. One message is told of once. */
 static int take_cards(
 	struct step *s, struct peer *p, const struct message *m, struct strangers *ret)
 {
+	bool wrong = false, older = false;
+	int r = 0;
+
 	ret->n = 0;
-	for (size_t i = 0; i < m->changes.n_bundles && i < BUNDLES_MAX; i++) {
+	for (size_t i = 0; i < m->changes.n_bundles && i < BUNDLES_MAX && r >= 0; i++) {
+		enum card_news news;
 		struct id region;
-		bool newer, first;
-		int r = region_learn(s, m->changes.bundles[i], &region, &newer, &first);
 
-		if (!r && first)
-			ret->v[ret->n++] = region;
-
-		if (r > 0)
-			r = peer_refuse(s, p, &m->changes.record, VERDICT_CARD_WRONG, false);
-		else if (!r && newer && peer_find(s->node, &region)) {
-			/* Its keys and endpoints are in memory, too. */
-			r = peer_load(s, &region);
-			if (!r)
-				r = peer_announce(s);
-		}
+		r = region_learn(s, m->changes.bundles[i], &region, &news);
+		wrong |= r > 0;
 		if (r)
-			return err_up(r);
+			continue;
+		/* Of another region it may not have heard the newest. */
+		older |= news == CARD_OLDER && id_equal(&region, &p->region);
+		if (news == CARD_FIRST)
+			ret->v[ret->n++] = region;
+		if (news != CARD_NEWER || !peer_find(s->node, &region))
+			continue;
+		/* Its keys and endpoints are in memory, too. */
+		r = peer_load(s, &region);
+		if (!r)
+			r = peer_announce(s);
 	}
-	return 0;
+	if (r < 0)
+		return err_up(r);
+	if (!wrong && !older)
+		return 0;
+	return peer_refuse(s, p, &m->changes.record,
+		wrong ? VERDICT_CARD_WRONG : VERDICT_CARD_OLDER, false);
 }
 
 /* A card is kept of a region that is in the circle of the record; of any other it was needed to
- * read the path, at most. .a: NULL, when nothing came of it (P7.13). */
-static int drop_strangers(
-	struct step *s, struct peer *p, const struct strangers *of, const struct affairs *a)
+ * read the path, at most. .a: NULL, when nothing came of it (P7.13); else who has nothing to do
+ * with the record was made up. */
+static int drop_strangers(struct step *s, struct peer *p, const struct id *record,
+	const struct strangers *of, const struct affairs *a)
 {
+	bool made_up = false;
+
 	for (size_t i = 0; i < of->n; i++) {
 		struct span card;
 		int r;
@@ -219,11 +230,12 @@ static int drop_strangers(
 					s, &of->v[i], &p->region, quota_cost(card.len), 0);
 		} else {
 			r = row_del(s->view, TABLE_CARD, SPAN_OF(of->v[i]));
+			made_up |= a != NULL;
 		}
 		if (r)
 			return err_odd(r);
 	}
-	return 0;
+	return made_up ? peer_refuse(s, p, record, VERDICT_CARD_STRANGE, false) : 0;
 }
 
 /* A record begins here: whose account is full, with what is kept for this, has to wait. */
@@ -388,6 +400,6 @@ int path_take(struct step *s, struct peer *p, struct get_slot *slot, const struc
 		r = take_no_path(s, p, m, &a, ret_on);
 	}
 	if (!r)
-		r = drop_strangers(s, p, &cards, *ret_on ? a : NULL);
+		r = drop_strangers(s, p, &m->changes.record, &cards, *ret_on ? a : NULL);
 	return r ? err_up(r) : 0;
 }

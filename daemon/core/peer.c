@@ -457,7 +457,7 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 	struct pubkey key;
 	struct sig sig;
 	struct id region;
-	bool newer, first;
+	enum card_news news;
 	int r = wire_hello_decode(sh->bytes, s->arena, &h);
 
 	if (r)
@@ -468,7 +468,7 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 			note_hello(s, p, &h);
 		return peer_refuse(s, p, NULL, verdict, true);
 	}
-	r = region_learn(s, h.bundle, &region, &newer, &first);
+	r = region_learn(s, h.bundle, &region, &news);
 	if (r < 0)
 		return err_up(r);
 	if (r || !id_equal(&region, &p->region))
@@ -483,14 +483,17 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 	if (r)
 		return r < 0 ? err_up(r)
 			     : peer_refuse(s, p, NULL, VERDICT_HELLO_SIGNATURE, true);
-	if (newer) {
+	if (news == CARD_NEWER) {
 		r = peer_load(s, &p->region);
 		if (!r)
 			r = peer_announce(s);
 		if (r)
 			return err_up(r);
 	}
-	return go_live(s, p, &h);
+	r = go_live(s, p, &h);
+	if (r || news != CARD_OLDER)
+		return r ? err_up(r) : 0;
+	return peer_refuse(s, p, NULL, VERDICT_CARD_OLDER, false);
 }
 
 /* Sealed messages

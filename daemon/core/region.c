@@ -192,15 +192,15 @@ static int same_history(struct step *s, const struct id *region, struct span bun
 	return 0;
 }
 
-int region_keep(struct step *s, struct span bundle, const struct checked_card *now,
-	bool *ret_new, bool *ret_first)
+int region_keep(
+	struct step *s, struct span bundle, const struct checked_card *now, enum card_news *ret)
 {
 	struct checked_card held;
 	int r = region_card(s, &now->region, &held);
 
-	*ret_new = *ret_first = false;
 	if (r < 0)
 		return err_up(r);
+	*ret = r == ROW_NONE ? CARD_FIRST : CARD_NEWER;
 	if (r == 0) {
 		bool same = false;
 
@@ -209,19 +209,19 @@ int region_keep(struct step *s, struct span bundle, const struct checked_card *n
 			return err_up(r);
 		if (!same)
 			return CARD_E_BAD; /* two of one version (P1.4) */
-		if (now->card.version <= held.card.version &&
-			now->incarnations.version <= held.incarnations.version)
-			return 0;
 		if (now->card.version < held.card.version ||
-			now->incarnations.version < held.incarnations.version)
+			now->incarnations.version < held.incarnations.version) {
+			*ret = CARD_OLDER;
 			return 0;
+		}
+		if (now->card.version == held.card.version &&
+			now->incarnations.version == held.incarnations.version) {
+			*ret = CARD_HELD;
+			return 0;
+		}
 	}
-	*ret_first = r == ROW_NONE;
 	r = row_put(s->view, TABLE_CARD, SPAN_OF(now->region), bundle);
-	if (r)
-		return err_odd(r);
-	*ret_new = true;
-	return 0;
+	return r ? err_odd(r) : 0;
 }
 
 /* Whether these very bytes are held: then they were checked when they came. */
@@ -246,22 +246,22 @@ static int is_held(struct step *s, struct span bundle, struct id *ret_region, bo
 	return 0;
 }
 
-int region_learn(struct step *s, struct span bundle, struct id *ret_region, bool *ret_new,
-	bool *ret_first)
+int region_learn(
+	struct step *s, struct span bundle, struct id *ret_region, enum card_news *ret_news)
 {
 	struct checked_card now;
 	struct why why;
 	bool held;
 	int r = is_held(s, bundle, ret_region, &held);
 
-	*ret_new = *ret_first = false;
+	*ret_news = CARD_HELD;
 	if (r || held)
 		return r ? err_up(r) : 0;
 	r = card_check(s->crypto, bundle, s->arena, &now, &why);
 	if (r)
 		return r;
 	*ret_region = now.region;
-	return region_keep(s, bundle, &now, ret_new, ret_first);
+	return region_keep(s, bundle, &now, ret_news);
 }
 
 int region_key(struct step *s, const struct id *region, const struct id *incarnation,

@@ -1,197 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-A hostile peer with valid keys, and strangers without any, against real regions
+What a hostile peer with valid keys may say, and what comes of it: see hostile_case.py
 
-north-west is attacked; south-west is an honest peer of it. After every case south-west is in
-session as before, what it writes arrives, north-west answers its own people at once, both programs
-are the processes they were and within their memory, and kithctl peers names the culprit. Each case
-has a culprit of its own, since a culprit is kept out for a while.
-
-Each test's name says what is true. The last line is the tally. (long: a case for each way to
-misbehave.)
+Each test's name says what is true. The last line is the tally.
 """
 import os
-import re
-import sys
-import threading
-import time
-import unittest
 
 import kithformat as kf
 import kithmake
 import region as kith
-from control_client import Problem
-from hostile import (FRAME_MAX, GREETING, Gone, Hostile, Link, Stranger, announce, command,
-                     crowd, facts, noise, pause, proof, shared, wire)
+from hostile import FRAME_MAX, Gone, Hostile, noise, proof, shared, wire
+from hostile_case import HostileCase
 from kithformat import change_pb, peer_pb
 
-MIB = 1 << 20
-PLAIN = os.path.basename(os.path.normpath(kith.BIN)) in ('debug', 'release')
-KITHD_MAX = (96 if PLAIN else 1024) * MIB  # RssAnon + RssFile, the mapped store included
-LINK_MAX = (96 if PLAIN else 1024) * MIB
-ARRIVES = 5  # seconds for a note of an honest peer, with somebody flooding
-ANSWERS = 1  # seconds for a local status
-FLOOD = 5
-QUOTA = 8 * MIB  # of one region in one record: what south-west writes here is far below it
-BACK = 8  # seconds from the end of a flood until who was kept out by it is in session
-PORT = 7710
 
-
-def memory(daemon):
-    with open(f'/proc/{daemon.process.pid}/status', encoding='ascii') as f:
-        found = dict(re.findall(r'^(RssAnon|RssFile):\s+(\d+) kB', f.read(), re.M))
-    return 1024 * sum(int(v) for v in found.values())
-
-
-def note(text):
-    return [{'kind': 1, 'text': text}]
-
-
-class Hostiles(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.f = kith.Federation()
-        cls.addClassCleanup(cls.f.close)
-        cls.north = cls.f.region('north-west', port=PORT,
-                                 options=f'quota_record = {QUOTA // MIB}MiB').start()
-        cls.south = cls.f.region('south-west', port=PORT + 1).start()
-        kith.introduce(cls.north, cls.south)
-        cls.north.facts, cls.south.facts = facts(cls.north), facts(cls.south)
-        cls.record = cls.north.ctl('record', 'new', json=True)['made']['record']
-        cls.north.ctl('move', 'offer', cls.record, '--to', 'south-west', '--reason', 'E3')
-        kith.wait_for(lambda: cls.move_state() == 'complete', 20, 'the record is at south-west')
-        cls.pids = cls.processes()
-        cls.notes = cls.evils = cls.losses = 0
-        cls.worst = {'status': 0.0, 'arrival': 0.0, 'back': 0.0, 'kithd': 0, 'kith-link': 0}
-
-    @classmethod
-    def tearDownClass(cls):
-        w = cls.worst
-        print(f'{cls.notes} notes; worst: status {w["status"]:.3f} s, honest note '
-              f'{w["arrival"]:.3f} s, back {w["back"]:.3f} s after a flood, kithd '
-              f'{w["kithd"] / MIB:.1f} MiB, kith-link {w["kith-link"] / MIB:.1f} MiB', flush=True)
-
-    @classmethod
-    def move_state(cls, region=None, record=None):
-        try:
-            with (region or cls.south).client() as c:
-                moves = [m for r in c.ask(verb='move show', record=record or cls.record)
-                         for m in r.moves]
-        except Problem:
-            return None
-        return moves and moves[-1].state
-
-    @classmethod
-    def processes(cls):
-        return [d.process.pid for r in (cls.north, cls.south) for d in (r.kithd, r.link)]
-
-    def tearDown(self):
-        try:
-            self.unharmed()
-        except Exception:
-            print(self.north.logs(40), file=sys.stderr)
-            raise
-        # A region has at most 64 peers.
-        for name in [n for n in self.north.peers() if n.startswith('evil-')]:
-            self.north.ctl('peer', 'remove', name, '--yes')
-
-    def evil(self, *words, listen=None):
-        """A culprit with a name of its own, known to north-west."""
-        type(self).evils += 1
-        name = '-'.join(['evil', str(self.evils), *words])
-        return Hostile(name, listen).introduce(self.north)
-
-    # ---- What must be true all the time ----
-
-    def weigh(self):
-        for daemon, most in ((self.north.kithd, KITHD_MAX), (self.north.link, LINK_MAX)):
-            now = memory(daemon)
-            self.worst[daemon.name] = max(self.worst[daemon.name], now)
-            self.assertLess(now, most, f'memory of {daemon.name}')
-
-    def answers(self):
-        begun = time.monotonic()
-        self.north.status()
-        took = time.monotonic() - begun
-        self.worst['status'] = max(self.worst['status'], took)
-        self.assertLess(took, ANSWERS * kith.SLOW, 'a local status')
-
-    def held(self):
-        with self.north.client() as c:
-            return {e.text for r in c.ask(verb='record timeline', record=self.record)
-                    for e in r.entries}
-
-    def arrives(self):
-        """What south-west writes now is at north-west."""
-        type(self).notes += 1
-        text = f'note {self.notes}'
-        begun = time.monotonic()
-        with self.south.client() as c:
-            c.ask(verb='record append', record=self.record, worker='jo', entries=note(text))
-        self.assertEqual(self.north.peers()['south-west'].parked, 0, 'this test writes too much')
-        kith.wait_for(lambda: text in self.held(), ARRIVES, 'an honest note arrives')
-        self.worst['arrival'] = max(self.worst['arrival'], time.monotonic() - begun)
-
-    def unharmed(self):
-        self.assertEqual(self.processes(), self.pids)
-        for r in (self.north, self.south):
-            self.assertTrue(r.kithd.alive() and r.link.alive())
-        self.answers()
-        self.assertEqual(self.north.peers()['south-west'].state, 'live')
-        self.arrives()
-        self.weigh()
-        lost = [x for x in self.north.kithd.lines if re.search('loses.*south-west', x)
-                or re.search(r'south-west.*(lost|loses)', x)]
-        self.assertEqual(len(lost), 0, lost)
-        bad = [x for x in self.north.kithd.lines if re.search('turn broke|damaged|has gone', x)]
-        self.assertEqual(bad, [])
-
-    def named(self, evil, *problems):
-        """kithctl peers says what is wrong with whom."""
-        def is_so():
-            p = self.north.peers()[evil.name].problem
-            return any(x in p for x in problems)
-        try:
-            kith.wait_for(is_so, 5, 'named')
-        except kith.Waited:
-            self.fail(f'{evil.name} is said to be {self.north.peers()[evil.name]}, not {problems}')
-        table = self.north.ctl('peers', json=True)['peers']
-        self.assertIn(evil.name, [p['name'] for p in table if p.get('problem')])
-
-    def thrown_out(self, evil, link, *problems):
-        told = link.until_gone()
-        self.named(evil, *problems)
-        return told
-
-    def meanwhile(self, do, seconds=FLOOD):
-        """.do over and over in a thread, while honest work must go on."""
-        ended, done, wrong = threading.Event(), [0], []
-
-        def flood():
-            try:
-                while not ended.is_set() and do() is not False:
-                    done[0] += 1
-            except Gone:
-                pass
-            except Exception as e:  # shown by the test's own thread
-                wrong.append(e)
-
-        thread = threading.Thread(target=flood, daemon=True)
-        thread.start()
-        end = time.monotonic() + seconds * kith.SLOW
-        try:
-            while time.monotonic() < end and thread.is_alive():
-                self.answers()
-                self.arrives()
-                self.weigh()
-        finally:
-            ended.set()
-            thread.join(30)
-        self.assertFalse(thread.is_alive(), 'the flood does not end')
-        self.assertEqual(wrong, [])
-        return done[0]
-
+class Hostiles(HostileCase):
     # ---- Frames ----
 
     def test_frames_of_every_wrong_size_end_the_link_of_who_sends_them(self):
@@ -306,6 +130,7 @@ class Hostiles(unittest.TestCase):
         with evil.link(self.north) as link:
             link.raw(link.hello(bundle=old))
             link.agree()
+            self.named(evil, 'card-outdated')
             self.assertEqual(self.north.peers()[evil.name].fingerprint, newest)
 
     def test_two_cards_of_one_version_are_refused(self):
@@ -327,15 +152,6 @@ class Hostiles(unittest.TestCase):
             link.greet()
             link.answer(peer_pb.Get(request=77, record=record.id), record)
             self.thrown_out(evil, link, 'changes-not-asked-for')
-
-    def live(self, evil):
-        """In session, and asked for its feed."""
-        link = evil.link(self.north).greet()
-        self.addCleanup(link.close)
-        link.expect('feed_req')
-        link.say(reconcile=peer_pb.Reconcile(incarnation=evil.incarnation(), **{'from': 0}))
-        link.expect('feed_req')
-        return link
 
     def test_a_feed_that_nobody_asked_for_ends_the_link(self):
         evil = self.evil('feed')
@@ -359,27 +175,6 @@ class Hostiles(unittest.TestCase):
         self.thrown_out(evil, link, 'feed-not-asked-for')
 
     # ---- Changes ----
-
-    def given(self, evil, name='r', more=lambda record: None):
-        """A record of evil's that north-west holds whole."""
-        record = shared(evil, self.north, name)
-        more(record)
-        link = self.live(evil)
-        link.feed(record.id)
-        link.answer(link.expect_get(record.id), record)
-        kith.wait_for(lambda: self.has(record), 10, 'the record is at north-west')
-        return record, link
-
-    def has(self, record):
-        try:
-            return self.circle(record)
-        except Problem:
-            return None
-
-    def circle(self, record):
-        with self.north.client() as c:
-            return {x.name: x.changes for r in c.ask(verb='circle', record=record.id.hex())
-                    for x in r.circle}
 
     def test_runs_that_do_not_hold_are_refused_and_named(self):
         evil = self.evil('runs')
@@ -602,6 +397,37 @@ class Hostiles(unittest.TestCase):
                 break
         self.unharmed()
 
+    # ---- Cards ----
+
+    def test_cards_of_made_up_regions_are_not_kept(self):
+        evil = self.evil('crowd')
+        record, link = self.given(evil)
+        before = self.north.peers()[evil.name].held
+        crowd = [Hostile(f'made-up-{i}').bundle() for i in range(200)]
+        link.feed(record.id, through=20)
+        at = len(self.north.kithd.lines)
+        link.answer(link.expect_get(record.id), record, runs=[], wraps=[], cards=crowd)
+        self.named(evil, 'card-of-a-stranger')
+        self.arrives()
+        self.assertEqual(sum('of-a-stranger' in x for x in self.north.kithd.lines[at:]), 1)
+        self.assertLess(self.north.peers()[evil.name].held - before, 4096)
+
+    def test_cards_that_do_not_prove_themselves_or_are_older_are_named_once_a_message(self):
+        evil = self.evil('cards')
+        old = evil.bundle()
+        evil.add_card(1)
+        record, link = self.given(evil)
+        card = Hostile('forged').bundle()
+        forged = card[:-1] + bytes([card[-1] ^ 1])
+        for through, (cards, problem) in enumerate((([forged] * 100, 'card-wrong'),
+                                                    ([old] * 100, 'card-outdated')), 20):
+            at = len(self.north.kithd.lines)
+            link.feed(record.id, through=through)
+            link.answer(link.expect_get(record.id), record, runs=[], wraps=[], cards=cards)
+            self.named(evil, problem)
+            self.arrives()
+            self.assertEqual(sum(problem in x for x in self.north.kithd.lines[at:]), 1)
+
     # ---- Evidence ----
 
     def forked(self, evil):
@@ -658,191 +484,6 @@ class Hostiles(unittest.TestCase):
         self.assertEqual(self.north.status().forks, forks)
         self.assertLess(self.north.status().verifications - verified, 20)
 
-    # ---- Quotas ----
-
-    def test_content_beyond_the_quota_is_parked_and_its_author_named(self):
-        evil = self.evil('hoarder')
-        record, link = self.given(evil)
-        honest = self.north.peers()['south-west'].parked
-        for through in range(20, 110):  # of some 125 KiB each, as much as is asked for
-            link.feed([record.put(evil, record.entry('x' * 3000), sign=i == 29)
-                       for i in range(30)], through=through)
-            if through % 5 == 4:
-                link.expect('feed_req')
-        kith.wait_for(lambda: self.north.peers()[evil.name].parked == 1, 10, 'it is parked')
-        self.arrives()
-        peer = self.north.peers()[evil.name]
-        self.assertLess(peer.held, QUOTA + MIB)
-        self.assertEqual(self.north.peers()['south-west'].parked, honest)
-        self.assertIn('parked', self.north.ctl('peers', json=True)['peers'][0])
-
-    def test_cards_of_made_up_regions_are_not_kept(self):
-        evil = self.evil('crowd')
-        record, link = self.given(evil)
-        before = self.north.peers()[evil.name].held
-        crowd = [Hostile(f'made-up-{i}').bundle() for i in range(200)]
-        link.feed(record.id, through=20)
-        link.answer(link.expect_get(record.id), record, runs=[], wraps=[], cards=crowd)
-        self.arrives()
-        self.assertLess(self.north.peers()[evil.name].held - before, 4096)
-
-    # ---- Wants ----
-
-    def test_wants_that_never_end_are_bounded_and_hurt_only_their_peer(self):
-        evil = self.evil('wants')
-        link = self.live(evil)
-        sent = 0
-        try:
-            for n in range(1, 60):
-                link.feed(*[os.urandom(16) for _ in range(2000)], through=n)
-                sent += 2000
-                if n % 5 == 0:
-                    self.answers()
-        except Gone:
-            pass
-        link.look(1)
-        self.arrives()
-        wants = kith.wait_for(lambda: self.north.peers()[evil.name].wants, 10, 'wants')
-        self.assertLessEqual(wants, 210000)
-
-    def test_a_get_that_is_answered_with_nothing_for_ever_is_not_asked_in_a_circle(self):
-        evil = self.evil('nothing')
-        record = shared(evil, self.north, 'n')
-        link = self.live(evil)
-        link.feed(record.id)
-        gets = 0
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            m = link.hear(0.5)
-            if m and m.HasField('get'):
-                gets += 1
-                link.answer(m.get, record, done=False, wraps=[], runs=[])
-        self.assertLess(gets, 6)
-
-    def test_a_get_that_is_never_answered_keeps_nobody_waiting(self):
-        evil = self.evil('silent')
-        link = self.live(evil)
-        link.feed(*[os.urandom(16) for _ in range(100)])
-        gets = 1 if link.expect('get') else 0
-        while (m := link.hear(1)) is not None:
-            gets += m.HasField('get')
-        self.assertEqual(gets, 16)  # 4 MiB are asked for of one peer; the other 84 wait
-        self.arrives()
-        # What the silent one says that it has too comes from who answers, and as soon as ever.
-        made = self.south.ctl('record', 'new', json=True)['made']['record']
-        link.feed(bytes.fromhex(made), through=2)
-        kith.wait_for(lambda: self.north.peers()[evil.name].wants == 101, 5, 'it is wanted')
-        begun = time.monotonic()
-        self.south.ctl('move', 'offer', made, '--to', 'north-west', '--reason', 'E3')
-        kith.wait_for(lambda: self.move_state(self.north, made) == 'complete', ARRIVES, 'it came')
-        self.assertLess(time.monotonic() - begun, ARRIVES)
-        table = {p['name']: p for p in self.north.ctl('peers', json=True)['peers']}
-        self.assertIn(table[evil.name]['wants'], (100, 101))
-        self.assertEqual(table['south-west']['wants'], 0)
-        self.assertEqual(table[evil.name]['state'], 'live')
-
-    # ---- Slow and greedy ----
-
-    def whole(self, evil, size=2000):
-        """A record of some 200 KiB an answer that evil may read."""
-        def more(record):
-            for _ in range(4):
-                for i in range(30):
-                    record.put(evil, record.entry('x' * size), sign=i == 29)
-        record = shared(evil, self.north, 'whole')
-        more(record)
-        chain = record.chains[evil.id, evil.incarnation()]
-        link = self.live(evil)
-        link.feed(record.id)
-        get = link.expect_get(record.id)
-        link.answer(get, record, done=False, runs=[chain[:32]])
-        for at in (32, 62, 92):
-            get = link.expect_get(record.id)
-            link.answer(get, record, done=at == 92, runs=[chain[at:at + 30]], path=[])
-        kith.wait_for(lambda: self.circle(record).get(evil.name) == len(chain), 10, 'it is whole')
-        return record, link
-
-    def test_a_reader_that_never_reads_is_dropped_and_costs_little(self):
-        evil = self.evil('slow')
-        record, link = self.whole(evil)
-        frames = iter(range(1 << 30))
-        self.meanwhile(lambda: link.get(record.id, request=next(frames) + 1))
-        kith.wait_for(lambda: self.north.peers()[evil.name].state != 'live', 10, 'it is dropped')
-        self.named(evil, 'slow', 'asks-too-much')
-
-    def test_asking_for_the_feed_from_the_start_over_and_over_is_bounded(self):
-        evil = self.evil('never-acks')
-        record, link = self.whole(evil)
-        before = self.north.status().commits
-
-        def again():
-            link.feed_req(after=0)
-            while link.s.poll(0):
-                link.s.recv()
-        sent = self.meanwhile(again, 3)
-        self.assertGreater(sent, 60)
-        self.named(evil, 'asks-too-much')
-        self.assertTrue(record)
-        self.assertLess(self.north.status().commits - before, 20000)
-
-    def test_a_cursor_that_goes_backwards_rebuilds_the_feed_once(self):
-        evil = self.evil('backwards')
-        record, link = self.whole(evil)
-        at = len(self.north.kithd.lines)
-        for i in range(400):
-            try:
-                link.feed_req(after=(1 << 40) + i)
-            except Gone:
-                break
-        self.thrown_out(evil, link, 'asks-too-much')
-        self.arrives()
-        said = [x for x in self.north.kithd.lines[at:]
-                if 'compares what is shared' in x and evil.name in x]
-        self.assertLessEqual(len(said), 2, 'reconciliations in a row')
-        self.assertTrue(record)
-
-    def flood(self, evil, link, frame, problems=()):
-        def once():
-            link.raw(frame(), 1)
-            while link.s.poll(0):
-                link.s.recv()
-            return not link.look()
-        sent = self.meanwhile(once)
-        if problems:
-            self.named(evil, *problems)
-        return sent
-
-    def test_a_flood_of_doorbells_keeps_nobody_out(self):
-        evil = self.evil('bells')
-        link = self.live(evil)
-        self.flood(evil, link, lambda: link.frame(doorbell={}), ['asks-too-much'])
-
-    def test_a_flood_of_feed_requests_keeps_nobody_out(self):
-        evil = self.evil('requests')
-        link = self.live(evil)
-        req = peer_pb.FeedReq(incarnation=link.incarnation, after=0, budget=1 << 30)
-        self.flood(evil, link, lambda: link.frame(feed_req=req), ['asks-too-much'])
-
-    def test_a_flood_of_gets_keeps_nobody_out(self):
-        evil = self.evil('gets')
-        record, link = self.whole(evil)
-        get = peer_pb.Get(request=1, record=record.id, budget=1 << 30, keys=True)
-        self.flood(evil, link, lambda: link.frame(get=get), ['asks-too-much'])
-
-    def test_hellos_as_fast_as_it_can_keep_nobody_out_and_it_waits_ever_longer(self):
-        evil = self.evil('knocks')
-        at = len(self.north.kithd.lines)
-
-        def knock():
-            with evil.link(self.north) as link:
-                link.raw(link.hello(wire_min=7, wire_max=7), 2)
-                link.until_gone(5)
-        self.meanwhile(knock)
-        refused = [x for x in self.north.kithd.lines[at:] if 'no-version-in-common' in x
-                   and 'refuses' in x]
-        self.assertLess(len(refused), 12)
-        self.named(evil, 'no-version-in-common')
-
     # ---- Existence ----
 
     def test_a_record_it_may_not_have_and_one_that_does_not_exist_answer_alike(self):
@@ -855,87 +496,6 @@ class Hostiles(unittest.TestCase):
             self.assertTrue(got.none and got.done)
             answers.append(link.plain.replace(record, b'R' * 16))
         self.assertEqual(*answers)
-
-    # ---- Strangers ----
-
-    def strangers(self, each, n=2000, address='127.0.0.2'):
-        open_ones = []
-
-        def one():
-            if len(open_ones) >= n:
-                pause(0.05)
-                return
-            try:
-                s = Stranger(self.north.port, address)
-                each(s)
-                open_ones.append(s)
-            except OSError:
-                pause(0.01)
-        try:
-            self.meanwhile(one, 4)
-        finally:
-            for s in open_ones:
-                s.close()
-        return len(open_ones)
-
-    def test_thousands_of_connections_with_garbage_keep_nobody_out(self):
-        self.strangers(lambda s: s.send(noise(size=512)))
-
-    def test_half_handshakes_keep_nobody_out(self):
-        self.strangers(lambda s: s.send(GREETING))
-
-    def test_handshakes_of_a_quarter_mebibyte_keep_nobody_out(self):
-        big = GREETING + announce(255 << 10) + bytes(200 << 10)
-        self.strangers(lambda s: s.send(big), 1000)
-
-    def test_handshakes_that_announce_64_mebibytes_keep_nobody_out(self):
-        self.strangers(lambda s: s.send(GREETING + announce(64 << 20) + bytes(4096)), 1000)
-        self.strangers(lambda s: s.send(GREETING + command(b'HELLO', bytes(194))), 1000)
-
-    def test_an_honest_peer_comes_back_while_strangers_flood(self):
-        with crowd(self.north.port, GREETING, address='127.0.0.2'):
-            evil = self.evil('newcomer')
-            for _ in range(5):
-                with evil.link(self.north) as link:
-                    link.greet(10)
-
-    def test_who_was_cut_off_in_a_flood_is_back_within_seconds_of_its_end(self):
-        away = self.f.region('away', listen=False).start()  # it dials
-        kith.introduce(self.north, away)
-        # From where it comes from, too.
-        with crowd(self.north.port, GREETING, noise(size=512), at_once=200):
-            end = time.monotonic() + 20 * kith.SLOW
-            while time.monotonic() < end:
-                away.stop_link()
-                away.start_link()
-                pause(1)
-        begun = time.monotonic()
-        kith.wait_for(lambda: self.north.peers()['away'].state == 'live', BACK, 'it is back')
-        kith.wait_for(lambda: away.peers()['north-west'].state == 'live', BACK, 'it is back')
-        self.worst['back'] = time.monotonic() - begun
-        away.end()
-        self.north.ctl('peer', 'remove', 'away', '--yes')
-
-    def test_a_key_that_nobody_knows_is_not_let_in(self):
-        unknown = Hostile('unknown')
-        n = 0
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            with unknown.link(self.north) as link:
-                with self.assertRaises(Gone):
-                    link.raw(link.hello(), 5)
-                    link.agree(5)
-            n += 1
-        self.assertGreater(n, 5)
-
-    def test_a_known_peer_under_another_key_is_not_let_in(self):
-        evil = self.evil('other-key')
-        link = Link(evil, self.north, secret=os.urandom(32))
-        self.addCleanup(link.close)
-        with self.assertRaises(Gone):
-            link.raw(link.hello(), 5)
-            link.agree(5)
-        self.assertEqual(self.north.peers()[evil.name].state, 'down')
 
 
 if __name__ == '__main__':
