@@ -94,6 +94,7 @@ struct peer {
 	char name[REGION_NAME_MAX];
 	char endpoint[ENDPOINT_MAX]; /* where to dial it; empty: it dials us */
 	bool we_dial;
+	bool dialled;  /* we have: its link */
 	bool was_live; /* then .lived is the end of the last session */
 	bool knocks;   /* we dial once, though it is to dial: its next attempt may be far off */
 	struct pubkey curve_keys[CURVE_KEYS_MAX];

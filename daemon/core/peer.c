@@ -362,6 +362,13 @@ int peer_link_up(struct step *s)
 		f.reason = SPAN_LIT("not a peer, or a dial that was given up");
 		return node_link(s, ACTION_LINK_DROP, &f);
 	}
+	/* Both have dialled, and both came through: if each took the other's, none would be
+	 * left. */
+	if (!e->dialled && p->state == PEER_GREETING && p->dialled &&
+		id_order(&s->node->region, &p->region) < 0) {
+		f.reason = SPAN_LIT("it crosses with the link that we have dialled");
+		return node_link(s, ACTION_LINK_DROP, &f);
+	}
 	if (p->state != PEER_DOWN && !ours) {
 		/* The newer link wins (P8.5): the older may be dead without knowing it. */
 		f.link = p->link;
@@ -373,6 +380,7 @@ int peer_link_up(struct step *s)
 		peer_lost(s, p);
 	}
 	p->link = e->link;
+	p->dialled = e->dialled;
 	move(p, PEER_GREETING, e->now + GREET_WAIT);
 	return session_greet(s, p, &e->curve_key);
 }

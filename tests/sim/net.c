@@ -83,6 +83,19 @@ static void down(struct world *w, const struct link *l, unsigned end, msec at, c
 			      .text = text });
 }
 
+static void up(struct world *w, struct link *l, unsigned end)
+{
+	l->told[end] = true;
+	world_push(w, &(struct item){ .at = l->last[end],
+			      .kind = ITEM_UP,
+			      .region = l->ends[end],
+			      .peer = l->ends[1 - end],
+			      .life = l->lives[end],
+			      .number = l->numbers[end],
+			      .link = l,
+			      .dialled = end == 0 });
+}
+
 void net_peers(struct region *r, const struct link_frame *f)
 {
 	struct world *w = r->world;
@@ -131,17 +144,8 @@ static void dial_arrives(struct region *r, struct link *l)
 	l->numbers[1] = r->next_link;
 	l->lives[1] = r->life;
 	r->next_link += 2;
-	for (unsigned end = 0; end < 2; end++) {
-		l->last[end] = w->now + (end == 0 ? way(w, r->index, from, 0) : 0);
-		world_push(w, &(struct item){ .at = l->last[end],
-				      .kind = ITEM_UP,
-				      .region = l->ends[end],
-				      .peer = l->ends[1 - end],
-				      .life = l->lives[end],
-				      .number = l->numbers[end],
-				      .link = l,
-				      .dialled = end == 0 });
-	}
+	l->last[0] = w->now + way(w, r->index, from, 0);
+	up(w, l, 0);
 }
 
 /* True: it stays on the way. */
@@ -163,9 +167,19 @@ static bool stalls(struct region *r, struct item *item)
 	return true;
 }
 
+/* What was sent before the other end was closed comes, too. */
+static bool still_comes(struct region *r, struct item *item)
+{
+	const struct link *l = item->link;
+
+	if (item->life != r->life)
+		return false;
+	return l->up ? !stalls(r, item) : item->at <= l->until[end_of(l, r)];
+}
+
 static bool frame_arrives(struct region *r, struct item *item)
 {
-	if (!item->link->up || item->life != r->life || stalls(r, item))
+	if (!still_comes(r, item))
 		return false;
 	free(r->last_frame);
 	r->last_frame = malloc(item->len);
@@ -192,6 +206,8 @@ bool net_arrives(struct region *r, struct item *item)
 
 	if (item->kind == ITEM_FRAME)
 		return frame_arrives(r, item);
+	if (item->kind == ITEM_UP && !item->dialled)
+		return still_comes(r, item);
 	if (item->kind == ITEM_DIAL)
 		dial_arrives(r, l);
 	if (item->kind == ITEM_DEAD && l->up && l->stalls == item->number)
@@ -210,6 +226,8 @@ static void send_to(
 	if (at < l->last[end])
 		at = l->last[end];
 	l->last[end] = at;
+	if (!l->told[end])
+		up(w, l, end); /* who is dialled hears of a link with its first frame */
 	world_push(w, &(struct item){ .at = at,
 			      .kind = ITEM_FRAME,
 			      .region = l->ends[end],
@@ -254,13 +272,17 @@ void net_drop(struct region *r, uint64_t number, const char *reason)
 	bury(w, l);
 	for (unsigned end = 0; end < 2; end++) {
 		const unsigned to = l->ends[end];
+		msec at = w->now;
 
-		if (to == r->index)
-			down(w, l, end, w->now, reason);
-		else if (w->cut[r->index][to])
-			down(w, l, end, w->now + HEARTBEAT, "missed heartbeats");
-		else
-			down(w, l, end, w->now + way(w, r->index, to, 0), reason);
+		if (to == r->index) {
+			down(w, l, end, at, reason);
+		} else if (w->cut[r->index][to]) {
+			down(w, l, end, at + HEARTBEAT, "missed heartbeats");
+		} else {
+			at += way(w, r->index, to, 0);
+			l->until[end] = at > l->last[end] ? at : l->last[end];
+			down(w, l, end, l->until[end], reason);
+		}
 	}
 }
 

@@ -160,8 +160,9 @@ struct link {
 	struct link *next;
 	unsigned ends[2]; /* who dialled, who accepted */
 	uint64_t numbers[2], lives[2];
-	bool up;
-	msec last[2];       /* when what was sent last to that end comes */
+	bool up, told[2]; /* .told: that end has heard that it is up */
+	msec last[2];     /* when what was sent last to that end comes */
+	msec until[2];    /* the other end has closed it: what had been sent comes until then */
 	uint64_t sealed[2]; /* sealed frames sent to that end: the next one's nonce */
 	uint64_t stalls;    /* of one way: a heartbeat that was missed belongs to the last */
 	struct item *stalled[2]; /* came to that end while the way was cut */

@@ -312,7 +312,7 @@ static bool as_event(struct region *r, const struct item *item, struct event *re
 	case ITEM_DEAD:
 		return false;
 	case ITEM_UP:
-		if (!item->link->up)
+		if (item->dialled && !item->link->up)
 			return false;
 		ret->kind = EVENT_LINK_UP;
 		ret->region = w->regions[item->peer].id;
@@ -324,8 +324,6 @@ static bool as_event(struct region *r, const struct item *item, struct event *re
 		ret->text = item->text;
 		break;
 	case ITEM_FRAME:
-		if (!item->link->up)
-			return false;
 		ret->kind = EVENT_FRAME;
 		ret->bytes = (struct span){ item->bytes, item->len };
 		break;

@@ -40,23 +40,23 @@ tells
 	  25.010 north dials east
 	  25.020 south loses north: the peer is gone
 	  25.020 east loses north: the peer is gone
-	  25.030 north greets east
 	  25.040 east greets north
-	  25.050 north stores R1 east 1
+	  25.050 north greets east
+	  25.070 north stores R1 east 1
 	  25.260 north dials south
-	  25.280 north greets south
 	  25.290 south greets north
+	  25.300 north greets south
 	  30.000 east admits R1 1: entries
 	  30.010 north is killed after its commit
 	  30.010 south stores R1 east 1
 	  30.010 north dials east
 	  30.020 south loses north: the peer is gone
 	  30.020 east loses north: the peer is gone
-	  30.030 north greets east
 	  30.040 east greets north
+	  30.050 north greets east
 	  30.260 north dials south
-	  30.280 north greets south
 	  30.290 south greets north
+	  30.300 north greets south
 	  35.000 north shows R1 custodian=south, custody=reader, role=reader, changes=13, entries=6, conflicts=0
 	  35.000 south shows R1 custodian=south, custody=ours, offered to east, role=custodian, changes=13, entries=6, conflicts=0
 	  35.000 east shows R1 custodian=south, custody=offered to us by south, complete, role=writer, changes=13, entries=6, conflicts=0
@@ -75,17 +75,17 @@ tells
 	  35.000 north dials east
 	  35.000 south dials north
 	  35.000 south dials east
-	  35.020 north greets east
-	  35.020 south greets north
-	  35.020 south greets east
 	  35.030 east greets north
 	  35.030 north greets south
 	  35.030 east greets south
-	  35.040 north stores R1 east 1
-	  35.040 south stores R1 north 1
-	  35.040 south stores R1 east 1
+	  35.040 north greets east
+	  35.040 south greets north
+	  35.040 south greets east
 	  35.050 east stores R1 north 1
 	  35.050 north stores R1 south 1
 	  35.050 east stores R1 south 1
+	  35.060 north stores R1 east 1
+	  35.060 south stores R1 north 1
+	  35.060 south stores R1 east 1
 	  45.000 north shows R1 custodian=south, custody=reader, role=reader, changes=16, entries=9, conflicts=0
 end

@@ -20,17 +20,17 @@ tells
 	   5.011 south is killed after its commit
 	   5.011 south dials north
 	   5.021 north loses south: the peer is gone
-	   5.031 south greets north
 	   5.041 north greets south
-	   5.057 south stores R1 north 7
-	   5.057 south has R1 north 7
-	   5.057 south completes R1 6
+	   5.051 south greets north
+	   5.077 south stores R1 north 7
+	   5.077 south has R1 north 7
+	   5.077 south completes R1 6
 	  15.000 north admits R1 1: entries
 	  15.010 south is killed after its commit
 	  15.010 south dials north
 	  15.020 north loses south: the peer is gone
-	  15.030 south greets north
 	  15.040 north greets south
+	  15.050 south greets north
 	  75.000 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=9, entries=6, conflicts=0
 	  75.000 north shows R1 custodian=north, custody=ours, offered to south, role=custodian, changes=9, entries=6, conflicts=0
 end
@@ -44,11 +44,11 @@ tells
 	  75.000 south is killed after its commit
 	  75.000 south dials north
 	  75.010 north loses south: the peer is gone
-	  75.020 south greets north
 	  75.030 north greets south
-	  75.040 south stores R1 north 1
+	  75.040 south greets north
 	  75.051 north stores R1 south 3
 	  75.051 north releases R1 south
+	  75.060 south stores R1 north 1
 	  75.061 south stores R1 north 1
 	  75.061 south takes over R1
 	  85.000 south shows R1 custodian=south, custody=ours, role=custodian, changes=14, entries=9, conflicts=0
@@ -71,8 +71,8 @@ tells
 	  90.011 south is killed after its commit
 	  90.011 south dials north
 	  90.021 north loses south: the peer is gone
-	  90.031 south greets north
 	  90.041 north greets south
+	  90.051 south greets north
 	  90.061 north stores R1 south 1
 	  90.061 north takes over R1
 	 120.000 north shows R1 custodian=north, custody=ours, role=custodian, changes=19, entries=10, conflicts=0

@@ -19,19 +19,19 @@ tells
 	   5.011 south is killed before its commit
 	   5.011 south dials north
 	   5.021 north loses south: the peer is gone
-	   5.031 south greets north
 	   5.041 north greets south
-	   5.052 south wants R1 north
-	   5.078 south stores R1 north 7
-	   5.078 south has R1 north 7
-	   5.078 south completes R1 6
+	   5.051 south greets north
+	   5.072 south wants R1 north
+	   5.098 south stores R1 north 7
+	   5.098 south has R1 north 7
+	   5.098 south completes R1 6
 	  15.000 north admits R1 1: entries
 	  15.010 south is killed before its commit
 	  15.010 south dials north
 	  15.020 north loses south: the peer is gone
-	  15.030 south greets north
 	  15.040 north greets south
-	  15.050 south stores R1 north 1
+	  15.050 south greets north
+	  15.070 south stores R1 north 1
 	  75.000 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=9, entries=6, conflicts=0
 	  75.000 north shows R1 custodian=north, custody=ours, offered to south, role=custodian, changes=9, entries=6, conflicts=0
 end
@@ -48,10 +48,10 @@ tells
 	  75.000 south is killed before its commit
 	  75.000 south dials north
 	  75.010 north loses south: the peer is gone
-	  75.020 south greets north
 	  75.030 north greets south
-	  75.040 south stores R1 north 1
+	  75.040 south greets north
 	  75.050 north stores R1 south 1
+	  75.060 south stores R1 north 1
 	  85.000 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=11, entries=8, conflicts=0
 	  85.000 south accepts R1 north
 	  85.010 north stores R1 south 1
@@ -71,8 +71,8 @@ tells
 	  95.000 south is killed before its commit
 	  95.000 south dials north
 	  95.010 north loses south: the peer is gone
-	  95.020 south greets north
 	  95.030 north greets south
+	  95.040 south greets north
 	 100.000 south lists R1 custodian=south, custody=ours, role=custodian, changes=14, entries=9, conflicts=0
 	 100.000 south lists 1
 end

@@ -28,15 +28,15 @@ tells
 	  15.000 south loses north: timed out
 	  15.000 north loses south: timed out
 	  15.561 south dials north
-	  15.581 south greets north
 	  15.591 north greets south
-	  15.602 south stores R1 north 2
-	  15.602 south stands down R1 north
+	  15.601 south greets north
 	  15.612 north stores R1 south 3
-	  15.612 north stores R1 south 1
-	  15.612 north removes R1 south
-	  15.612 north rekeys R1
-	  15.622 south stores R1 north 1
+	  15.622 south stores R1 north 2
+	  15.622 south stands down R1 north
+	  15.632 north stores R1 south 1
+	  15.632 north removes R1 south
+	  15.632 north rekeys R1
+	  15.642 south stores R1 north 1
 	  70.000 north shows R1 custodian=north, custody=ours, role=custodian, changes=12, entries=4, conflicts=0
 	  70.000 south shows R1 custodian=north, custody=none, role=none, changes=11, entries=4, conflicts=0
 end

@@ -55,16 +55,16 @@ show south R1
 tells
 	  80.008 north loses east: no answer
 	  84.737 south dials north
-	  84.757 south greets north
 	  84.767 north greets south
-	  84.778 south stores R1 north 2
+	  84.777 south greets north
 	  84.789 north stores R1 south 4
 	  84.789 north releases R1 south
+	  84.798 south stores R1 north 2
 	  84.799 south stores R1 north 1
 	  84.799 south takes over R1
 	  85.263 north dials east
-	  85.283 north greets east
 	  85.293 east greets north
+	  85.303 north greets east
 	 200.000 north shows R1 custodian=south, custody=reader, role=reader, changes=11, entries=6, conflicts=0
 	 200.000 south shows R1 custodian=south, custody=ours, role=custodian, changes=11, entries=6, conflicts=0
 end
@@ -148,17 +148,17 @@ show south R1
 show east R1
 tells
 	 269.346 north dials east
-	 269.366 north greets east
 	 269.376 east greets north
-	 269.387 north stores R1 east 3
+	 269.386 north greets east
+	 269.407 north stores R1 east 3
 	 270.273 south dials east
-	 270.293 south greets east
 	 270.303 east greets south
-	 270.314 south stores R1 east 3
-	 270.314 south releases R1 east
-	 270.324 east stores R1 south 1
-	 270.324 east takes over R1
-	 270.326 north stores R1 south 1
+	 270.313 south greets east
+	 270.334 south stores R1 east 3
+	 270.334 south releases R1 east
+	 270.344 east stores R1 south 1
+	 270.344 east takes over R1
+	 270.346 north stores R1 south 1
 	 385.000 south shows R1 custodian=east, custody=reader, role=reader, changes=17, entries=8, conflicts=0
 	 385.000 east shows R1 custodian=east, custody=ours, role=custodian, changes=17, entries=8, conflicts=0
 end

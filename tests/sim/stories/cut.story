@@ -35,14 +35,14 @@ wait 5s
 show south R1
 tells
 	  18.749 south dials north
-	  18.769 south greets north
 	  18.779 north greets south
+	  18.789 south greets north
 	  18.799 north stores R1 south 1
-	  18.982 south stores R1 north 238
-	  18.982 south stores R1 north 76
-	  19.061 south stores R1 north 75
-	  19.061 south has R1 north 704
-	  19.063 south completes R1 702
+	  19.002 south stores R1 north 238
+	  19.002 south stores R1 north 76
+	  19.081 south stores R1 north 75
+	  19.081 south has R1 north 704
+	  19.083 south completes R1 702
 	  75.224 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=704, entries=701, conflicts=0
 	  75.224 south accepts R1 north
 	  75.235 north stores R1 south 2

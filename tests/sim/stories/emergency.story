@@ -94,16 +94,16 @@ tells
 	9010.010 south stores R1 east 1
 	9010.010 east stores R1 south 1
 	9062.155 south dials north
-	9062.175 south greets north
 	9062.185 north greets south
-	9062.197 south stores R1 north 3
+	9062.195 south greets north
 	9062.206 north stores R1 south 2
+	9062.217 south stores R1 north 3
 	9074.624 north dials east
-	9074.644 north greets east
 	9074.654 east greets north
-	9074.666 north stores R1 east 2
-	9074.666 north sees settled R1 east
+	9074.664 north greets east
 	9074.677 east stores R1 north 3
+	9074.686 north stores R1 east 2
+	9074.686 north sees settled R1 east
 	9130.000 north shows R1 custodian=east, custody=reader, role=reader, changes=17, entries=8, conflicts=0
 	9130.000 north custody R1: north made the record
 	9130.000 north custody R1: east guardians resolved: the custodian cannot be reached by any means

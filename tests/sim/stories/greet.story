@@ -7,10 +7,10 @@ tells
 	   0.000 north adds peer south
 	   0.000 south adds peer north
 	   0.000 south dials north
-	   0.020 south greets north
 	   0.030 north greets south
-	   0.030 north reconciles south
+	   0.040 south greets north
 	   0.040 south reconciles north
+	   0.050 north reconciles south
 end
 
 restart south
@@ -19,8 +19,8 @@ tells
 	   5.000 south is restarted
 	   5.000 south dials north
 	   5.010 north loses south: the peer is gone
-	   5.020 south greets north
 	   5.030 north greets south
+	   5.040 south greets north
 end
 
 # A link that is cut is noticed by both, and dialled again until it is there.
@@ -42,6 +42,6 @@ tells
 	  29.912 south dials north
 	  29.932 south loses north: no answer
 	  35.976 south dials north
-	  35.996 south greets north
 	  36.006 north greets south
+	  36.016 south greets north
 end

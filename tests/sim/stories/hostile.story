@@ -15,8 +15,8 @@ tells
 	  10.013 south loses north: frame-does-not-open
 	  10.023 north loses south: dropped
 	  10.567 south dials north
-	  10.587 south greets north
 	  10.597 north greets south
+	  10.607 south greets north
 end
 garble south
 note north R1 "this one comes damaged first"
@@ -28,8 +28,8 @@ tells
 	  15.010 south loses north: frame-does-not-open
 	  15.020 north loses south: dropped
 	  15.614 south dials north
-	  15.634 south greets north
 	  15.644 north greets south
-	  15.654 south stores R1 north 1
+	  15.654 south greets north
+	  15.674 south stores R1 north 1
 	  25.000 south shows R1 custodian=north, custody=offered to us by north, complete, role=writer, changes=5, entries=2, conflicts=0
 end

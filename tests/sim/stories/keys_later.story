@@ -65,27 +65,30 @@ show east R1
 show west R1
 tells
 	4109.657 north dials east
-	4109.677 north greets east
 	4109.687 east greets north
-	4109.700 north stores R1 east 2
-	4109.712 east has R1 north 17
-	4109.724 north has R1 east 17
+	4109.697 north greets east
+	4109.709 east has R1 north 17
+	4109.720 north stores R1 east 5
+	4109.720 north wants R1 east
+	4109.732 west stores R1 north 5
+	4109.743 north stores R1 east 2
+	4109.765 north has R1 east 17
 	4115.524 south dials north
-	4115.544 south greets north
 	4115.554 north greets south
-	4115.568 south wants R1 north
-	4115.590 south has R1 north 17
-	4141.132 west dials east
-	4141.152 west greets east
-	4141.162 east greets west
-	4141.177 west wants R1 east
-	4141.200 west stores R1 east 2
-	4141.210 east wants R1 west
-	4141.222 west has R1 east 17
-	4141.234 east has R1 west 17
-	4163.530 west dials south
-	4163.550 west greets south
-	4163.560 south greets west
+	4115.564 south greets north
+	4115.588 south wants R1 north
+	4115.610 south has R1 north 17
+	4134.631 west dials east
+	4134.661 east greets west
+	4134.671 west greets east
+	4134.696 west wants R1 east
+	4134.719 west stores R1 east 2
+	4134.729 east wants R1 west
+	4134.741 west has R1 east 17
+	4134.753 east has R1 west 17
+	4156.863 west dials south
+	4156.893 south greets west
+	4156.903 west greets south
 	4225.380 north shows R1 custodian=east, custody=reader, role=reader, changes=18, entries=7, conflicts=0
 	4225.380 south shows R1 custodian=east, custody=reader, role=reader, changes=17, entries=6, conflicts=0
 	4225.380 east shows R1 custodian=east, custody=ours, role=custodian, changes=17, entries=6, conflicts=0

@@ -53,8 +53,8 @@ accept east R1 "Kim"
 wait 5s
 tells
 	  39.466 south dials east
-	  39.486 south greets east
 	  39.496 east greets south
+	  39.506 south greets east
 	  39.517 east wants R1 south
 	  39.547 east stores R1 south 10
 	  39.547 east has R1 south 10
@@ -118,13 +118,13 @@ tells
 	 118.911 south dials east
 	 118.931 south loses east: no answer
 	 120.831 north dials east
-	 120.851 north greets east
 	 120.861 east greets north
-	 120.873 north stores R1 east 1
+	 120.871 north greets east
+	 120.893 north stores R1 east 1
 	 124.261 south dials east
-	 124.281 south greets east
 	 124.291 east greets south
-	 124.301 south stores R1 east 1
+	 124.301 south greets east
+	 124.321 south stores R1 east 1
 	 240.000 north shows R1 custodian=east, custody=reader, role=reader, changes=15, entries=6, conflicts=0
 	 240.000 south shows R1 custodian=east, custody=reader, role=reader, changes=15, entries=6, conflicts=0
 	 240.000 east shows R1 custodian=east, custody=ours, role=custodian, changes=15, entries=6, conflicts=0

@@ -80,16 +80,17 @@ requests east
 requests north
 tells
 	 164.110 north dials east
-	 164.130 north greets east
-	 164.140 east is killed after its commit
-	 164.150 north loses east: the peer is gone
-	 164.150 south loses east: the peer is gone
-	 164.390 east dials south
-	 164.390 east dials north
-	 164.410 east greets south
-	 164.410 east greets north
-	 164.420 south greets east
-	 164.420 north greets east
+	 164.140 east greets north
+	 164.150 north greets east
+	 164.160 east is killed after its commit
+	 164.170 north loses east: the peer is gone
+	 164.170 south loses east: the peer is gone
+	 164.410 east dials south
+	 164.410 east dials north
+	 164.440 south greets east
+	 164.440 north greets east
+	 164.450 east greets south
+	 164.450 east greets north
 	 280.000 east request to north 998/child-1: refused, child-stays
 	 280.000 east lists 1 requests
 	 280.000 north lists 0 requests
@@ -107,8 +108,8 @@ requests east
 requests north
 tells
 	 293.264 north dials east
-	 293.284 north greets east
 	 293.294 east greets north
+	 293.304 north greets east
 	 410.000 east request to north 998/child-1: refused, child-stays
 	 410.000 east lists 1 requests
 	 410.000 north lists 0 requests

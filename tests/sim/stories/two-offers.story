@@ -54,12 +54,12 @@ tells
 	  35.010 east stores R1 north 1
 	  35.010 north stores R1 east 1
 	  35.500 south dials north
-	  35.520 south greets north
 	  35.530 north greets south
-	  35.543 south wants R1 north
+	  35.540 south greets north
 	  35.551 north wants R1 south
-	  35.563 south has R1 north 14
-	  35.585 north refuses R1 south not-in-circle
+	  35.563 south wants R1 north
+	  35.587 north refuses R1 south not-in-circle
+	  35.597 south has R1 north 14
 	 155.000 north shows R1 custodian=east, custody=reader, role=reader, changes=17, entries=5, conflicts=0
 	 155.000 south lists R1 custodian=east, custody=none, role=none, changes=14, entries=3, conflicts=0
 	 155.000 south lists 1
@@ -81,10 +81,10 @@ tells
 	 165.000 north loses east: timed out
 	 165.000 east loses north: timed out
 	 165.523 north dials east
-	 165.543 north greets east
 	 165.553 east greets north
-	 165.564 north stores R1 east 2
-	 165.564 north completes R1 20
+	 165.563 north greets east
+	 165.584 north stores R1 east 2
+	 165.584 north completes R1 20
 	 280.000 north accepts R1 east
 	 280.011 east stores R1 north 2
 	 280.011 east releases R1 north

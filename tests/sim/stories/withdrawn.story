@@ -51,16 +51,16 @@ tells
 	  23.974 south loses north: no answer
 	  25.000 north shows R1 custodian=north, custody=ours, role=custodian, changes=12, entries=2, conflicts=0
 	  28.854 south dials north
-	  28.874 south greets north
 	  28.884 north greets south
-	  28.895 south wants R1 north
-	  28.921 south stores R1 north 5
-	  28.921 south has R1 north 12
-	  28.921 south declines R1 north
-	  28.931 north stores R1 south 1
-	  28.931 north removes R1 south
-	  28.931 north rekeys R1
-	  28.941 south stores R1 north 1
+	  28.894 south greets north
+	  28.915 south wants R1 north
+	  28.941 south stores R1 north 5
+	  28.941 south has R1 north 12
+	  28.941 south declines R1 north
+	  28.951 north stores R1 south 1
+	  28.951 north removes R1 south
+	  28.951 north rekeys R1
+	  28.961 south stores R1 north 1
 	  85.000 north shows R1 custodian=north, custody=ours, role=custodian, changes=15, entries=2, conflicts=0
 	  85.000 south lists R1 custodian=north, custody=none, role=none, changes=14, entries=2, conflicts=0
 	  85.000 south lists 1
