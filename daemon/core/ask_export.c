@@ -62,8 +62,12 @@ static int see_again(struct step *s, const struct audit_note *note)
 int access_restore(struct step *s)
 {
 	const uint64_t now = s->node->options.started_ms;
+	int r = audit_recent(s, now - now % HOUR_MS, RESTORE_MOST, see_again);
 
-	return audit_recent(s, now - now % HOUR_MS, RESTORE_MOST, see_again);
+	if (r != -EUCLEAN)
+		return r ? err_up(r) : 0;
+	err_forget(); /* a damaged note costs a second entry, and not the start */
+	return 0;
 }
 
 int access_note(struct ask *a, const struct id *record, enum access_what what)

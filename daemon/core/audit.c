@@ -170,9 +170,16 @@ int audit_last(const struct view *v, uint64_t *ret)
 	struct reader rd;
 
 	*ret = 0;
-	if (r)
-		return r == ROW_NONE ? 0 : r;
+	if (r == ROW_NONE)
+		return 0;
+	if (r && r != -EUCLEAN)
+		return err_up(r);
 	*ret = key_read(key) - 1;
+	if (r) { /* damaged: it may have had as many as there is room for */
+		err_forget();
+		*ret += NOTED_MAX;
+		return 0;
+	}
 	for (rd = row_read(value); next_note(&rd, &note);)
 		++*ret;
 	return rd.bad ? err_new(-EUCLEAN) : 0;
@@ -180,7 +187,8 @@ int audit_last(const struct view *v, uint64_t *ret)
 
 /* ---- Noting ---- */
 
-/* What is too old goes, a few rows at a time. */
+/* What is too old goes, a few rows at a time; nothing as long as the oldest is damaged, which
+ * is for people and keeps nobody from working. */
 static int forget_old(struct step *s)
 {
 	const uint64_t keep = s->node->options.audit_keep_ms, now = s->event->wall_ms;
@@ -195,6 +203,10 @@ static int forget_old(struct step *s)
 
 		scan_init(&scan, TABLE_AUDIT, (struct span){ 0 });
 		r = scan_next(&scan, s->view);
+		if (r == -EUCLEAN) {
+			err_forget();
+			return 0;
+		}
 		if (r)
 			break;
 		for (rd = row_read(scan.value); next_note(&rd, &note);)

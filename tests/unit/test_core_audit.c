@@ -208,6 +208,27 @@ static void rows_outlive_the_daemon_and_numbers_go_on(void **state)
 	fix_free(x);
 }
 
+static void damaged_rows_keep_nobody_from_working(void **state)
+{
+	struct fix *x = noting();
+
+	(void)state;
+	(void)fix_record(x, NORTH);
+	(void)fix_record(x, NORTH);
+	fix_damaged = TABLE_AUDIT;
+	(void)fix_record(x, NORTH);
+	fix_restart(x, NORTH);
+	keep_for(x, 24);
+	(void)fix_record(x, NORTH);
+	fix_damaged = TABLE_META;
+	/* All of them are there, and the number of the last has left room for what was damaged.
+	 */
+	assert_int_equal(audit(x, (struct ctl_request){ 0 }), 4);
+	assert_int_equal(audit(x, (struct ctl_request){ .after = 3 }), 2);
+	assert_int_equal(audit(x, (struct ctl_request){ .after = 1000 }), 3);
+	fix_free(x);
+}
+
 static void what_is_too_old_is_not_shown_and_goes_as_new_rows_come(void **state)
 {
 	struct fix *x = noting();
@@ -298,6 +319,7 @@ int main(void)
 		cmocka_unit_test(pages_lead_to_the_end),
 		cmocka_unit_test(notes_of_a_turn_share_a_row_and_are_found_one_by_one),
 		cmocka_unit_test(rows_outlive_the_daemon_and_numbers_go_on),
+		cmocka_unit_test(damaged_rows_keep_nobody_from_working),
 		cmocka_unit_test(what_is_too_old_is_not_shown_and_goes_as_new_rows_come),
 		cmocka_unit_test(long_words_of_foreign_letters_are_cut_between_letters),
 	};
