@@ -467,11 +467,6 @@ UNUSED static void fix_free(struct fix *x)
 /* People -----------------------------------------------------------------------------------
  */
 
-UNUSED static struct span text_span(const char *text)
-{
-	return text ? (struct span){ (const uint8_t *)text, strlen(text) } : (struct span){ 0 };
-}
-
 /* Ann asks, who is an administrator. */
 UNUSED static struct event fix_ann(void)
 {
@@ -547,17 +542,17 @@ UNUSED static int fix_about(struct fix *x, unsigned at, enum verb verb, const st
 
 	return fix_ask(x, at,
 		&(struct ctl_request){
-			.verb = verb, .record = text_span(id_text(record, hex)), .code = 1 });
+			.verb = verb, .record = span_of(id_text(record, hex)), .code = 1 });
 }
 
 UNUSED static int fix_note(
 	struct fix *x, unsigned at, const struct id *record, const char *text)
 {
 	char hex[ID_TEXT_LEN];
-	struct entry note = { .kind = ENTRY_NOTE, .text = text_span(text) };
+	struct entry note = { .kind = ENTRY_NOTE, .text = span_of(text) };
 	int r = fix_ask(x, at,
 		&(struct ctl_request){ .verb = VERB_APPEND,
-			.record = text_span(id_text(record, hex)),
+			.record = span_of(id_text(record, hex)),
 			.entries = &note,
 			.n_entries = 1 });
 
@@ -570,8 +565,8 @@ UNUSED static int fix_offer(struct fix *x, unsigned at, const struct id *record,
 	char hex[ID_TEXT_LEN], peer[ID_TEXT_LEN];
 	int r = fix_ask(x, at,
 		&(struct ctl_request){ .verb = VERB_MOVE_OFFER,
-			.record = text_span(id_text(record, hex)),
-			.peer = text_span(id_text(&x->v[to].id, peer)),
+			.record = span_of(id_text(record, hex)),
+			.peer = span_of(id_text(&x->v[to].id, peer)),
 			.code = 1 });
 
 	fix_run(x);
@@ -597,7 +592,7 @@ UNUSED static int fix_accept(struct fix *x, unsigned at, const struct id *record
 	who.worker.name = SPAN_LIT("Jo");
 	r = fix_ask(x, at,
 		&(struct ctl_request){ .verb = VERB_MOVE_ACCEPT,
-			.record = text_span(id_text(record, hex)),
+			.record = span_of(id_text(record, hex)),
 			.entries = &who,
 			.n_entries = 1 });
 	fix_run(x);

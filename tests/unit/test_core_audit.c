@@ -64,7 +64,7 @@ static void reading_writing_listing_and_what_is_refused_are_noted(void **state)
 
 	assert_int_equal(fix_ask(x, NORTH,
 				 &(struct ctl_request){ .verb = VERB_RECORD_SHOW,
-					 .record = text_span(hex),
+					 .record = span_of(hex),
 					 .worker = SPAN_LIT("Ann"),
 					 .role = SPAN_LIT("nurse"),
 					 .purpose = SPAN_LIT("a visit") }),
@@ -112,9 +112,9 @@ static void rows_are_found_by_record_by_user_and_by_time(void **state)
 	other = fix_record(x, NORTH);
 	assert_int_equal(fix_about(x, NORTH, VERB_CUSTODY, &other), 0);
 	assert_int_equal(
-		audit(x, (struct ctl_request){ .record = text_span(id_text(&one, hex)) }), 1);
+		audit(x, (struct ctl_request){ .record = span_of(id_text(&one, hex)) }), 1);
 	assert_int_equal(
-		audit(x, (struct ctl_request){ .record = text_span(id_text(&other, hex)) }), 2);
+		audit(x, (struct ctl_request){ .record = span_of(id_text(&other, hex)) }), 2);
 	assert_int_equal(audit(x, (struct ctl_request){ .user = SPAN_LIT("jo") }), 0);
 	assert_int_equal(audit(x, (struct ctl_request){ .user = SPAN_LIT("100") }), 0);
 	assert_int_equal(
@@ -275,9 +275,9 @@ static uint64_t changes_after(
 
 	assert_int_equal(fix_ask(x, NORTH,
 				 &(struct ctl_request){ .verb = verb,
-					 .record = text_span(id_text(record, hex)),
+					 .record = span_of(id_text(record, hex)),
 					 .worker = SPAN_LIT("Ann"),
-					 .purpose = text_span(purpose) }),
+					 .purpose = span_of(purpose) }),
 		0);
 	return fix_affairs(x, NORTH, record) ? x->v[NORTH].node->log_next : 0;
 }

@@ -91,7 +91,7 @@ static void operator_sees_how_a_move_stands_and_nothing_that_it_is_about(void **
 	assert_null(strstr(reply, "worker="));
 	assert_int_equal(fix_ask(x, NORTH,
 				 &(struct ctl_request){
-					 .verb = VERB_CUSTODY, .record = text_span("340/99") }),
+					 .verb = VERB_CUSTODY, .record = span_of("340/99") }),
 		PROBLEM_NEEDS_CARE);
 	fix_free(x);
 }

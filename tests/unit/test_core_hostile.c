@@ -240,7 +240,7 @@ static void purpose_of_any_length_is_refused_not_fatal(void **state)
 	char hex[ID_TEXT_LEN];
 	static char words[100000];
 	struct ctl_request q = { .verb = VERB_TIMELINE,
-		.record = text_span(id_text(&record, hex)) };
+		.record = span_of(id_text(&record, hex)) };
 
 	(void)state;
 	memset(words, 'x', sizeof(words));
@@ -332,12 +332,12 @@ static void text_that_is_cut_can_still_be_read(void **state)
 	char hex[ID_TEXT_LEN];
 	struct entry alias = { .kind = ENTRY_ALIAS, .has_alias = true };
 	struct ctl_request q = { .verb = VERB_APPEND,
-		.record = text_span(id_text(&record, hex)),
+		.record = span_of(id_text(&record, hex)),
 		.entries = &alias,
 		.n_entries = 1 };
 
 	(void)state;
-	alias.alias.authority = alias.alias.child = text_span(LONG_TEXT);
+	alias.alias.authority = alias.alias.child = span_of(LONG_TEXT);
 	assert_int_equal(fix_ask(x, NORTH, &q), 0);
 	/* The fixture asserts that all text of a reply is text. */
 	assert_int_equal(
@@ -427,7 +427,7 @@ static void endpoint_that_is_none_is_refused(void **state)
 	assert_int_equal(region_bundle(&s->view, &a, &q.bundle), 0);
 	store_turn_abort(s->store);
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		q.peer_endpoint = text_span(bad[i]);
+		q.peer_endpoint = span_of(bad[i]);
 		assert_int_equal(fix_ask(x, NORTH, &q), PROBLEM_ARGUMENT);
 	}
 	assert_int_equal(x->v[NORTH].node->n_peers, 0);

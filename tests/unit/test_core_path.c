@@ -99,8 +99,8 @@ static void path_whose_link_ends_in_the_middle_comes_whole_afterwards(void **sta
 	for (unsigned cut = 1; cut < 12; cut++) {
 		char hex[ID_TEXT_LEN], peer[ID_TEXT_LEN];
 		struct ctl_request q = { .verb = VERB_MOVE_OFFER,
-			.record = text_span(id_text(&f.record, hex)),
-			.peer = text_span(id_text(&x->v[SOUTH].id, peer)),
+			.record = span_of(id_text(&f.record, hex)),
+			.peer = span_of(id_text(&x->v[SOUTH].id, peer)),
 			.code = 1 };
 
 		if (cut == 1)

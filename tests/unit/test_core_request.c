@@ -31,8 +31,8 @@ static int fix_request(struct fix *x, unsigned at, unsigned of, const char *what
 	char peer[ID_TEXT_LEN];
 	struct entry worker = { .kind = ENTRY_WORKER, .has_worker = true };
 	struct ctl_request q = { .verb = VERB_MOVE_REQUEST,
-		.peer = text_span(id_text(&x->v[of].id, peer)),
-		.record = text_span(what),
+		.peer = span_of(id_text(&x->v[of].id, peer)),
+		.record = span_of(what),
 		.purpose = SPAN_LIT("placed here"),
 		.entries = &worker,
 		.n_entries = 1 };

@@ -67,7 +67,7 @@ static void add_notes(struct fix *x, const struct id *record, size_t n)
 		notes[i] = (struct entry){ .kind = ENTRY_NOTE, .text = SPAN_LIT("a note") };
 	assert_int_equal(fix_ask(x, 0,
 				 &(struct ctl_request){ .verb = VERB_APPEND,
-					 .record = text_span(id_text(record, hex)),
+					 .record = span_of(id_text(record, hex)),
 					 .entries = notes,
 					 .n_entries = n }),
 		0);
@@ -255,7 +255,7 @@ static int ask_for_all(struct step *s, void *ctx)
 	for (size_t i = 0; i < w->n; i++) {
 		char hex[ID_TEXT_LEN];
 		const struct ctl_request q = { .verb = VERB_APPEND,
-			.record = text_span(id_text(&w->records[i], hex)),
+			.record = span_of(id_text(&w->records[i], hex)),
 			.worker = SPAN_LIT("Ann"),
 			.entries = &note,
 			.n_entries = 1 };

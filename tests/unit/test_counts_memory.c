@@ -85,7 +85,7 @@ static void counted_append(struct fix *x, const struct id *record, struct asked 
 	char hex[ID_TEXT_LEN];
 	struct ctl_request q = { .id = 1,
 		.verb = VERB_APPEND,
-		.record = text_span(id_text(record, hex)),
+		.record = span_of(id_text(record, hex)),
 		.entries = &note,
 		.n_entries = 1 };
 	struct event e = fix_ann();

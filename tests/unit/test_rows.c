@@ -305,11 +305,10 @@ static void last_row_up_to_a_key_is_found_and_none_beyond_its_prefix(void **stat
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++)
-		assert_int_equal(
-			row_put(v, TABLE_TOKEN, text_span(names[i]), SPAN_LIT("v")), 0);
+		assert_int_equal(row_put(v, TABLE_TOKEN, span_of(names[i]), SPAN_LIT("v")), 0);
 	for (size_t i = 0; i < COUNT(asked); i++) {
-		const int r = v->back(v->ctx, TABLE_TOKEN, text_span(asked[i].prefix),
-			text_span(asked[i].upto), &key, &value);
+		const int r = v->back(v->ctx, TABLE_TOKEN, span_of(asked[i].prefix),
+			span_of(asked[i].upto), &key, &value);
 
 		assert_int_equal(r, asked[i].is ? 0 : VIEW_NONE);
 		if (!asked[i].is)

@@ -43,7 +43,7 @@ static int set_up(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(fix_ask(t->x, 0,
 					 &(struct ctl_request){ .verb = VERB_APPEND,
-						 .record = text_span(id_text(&t->record, hex)),
+						 .record = span_of(id_text(&t->record, hex)),
 						 .entries = &note,
 						 .n_entries = 1 }),
 			0);
