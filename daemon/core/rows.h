@@ -68,13 +68,12 @@ MUST_USE int log_get(
 bool log_row_next(struct log_at *row, struct wire_change *ret);
 MUST_USE int change_keep(struct arena *a, struct wire_change *c);
 
-/* INDEX: where the changes of a chain stand in the log (rows_index.c). A row has extents: each
- * is changes one behind the other in the log, and as many behind it as were others' changes in
- * between. */
+/* INDEX: where the changes of a chain stand in the log (rows_index.c). A row has extents:
+ * changes that stand one behind the other there, and before them how many others' changes. */
 #define INDEX_EXTENTS_MAX 48
 struct index_extents {
-	uint64_t n; /* number of the first change, before what is not of this chain */
-	uint8_t packed[4 * INDEX_EXTENTS_MAX]; /* be16 that are others', be16 of this chain */
+	uint64_t n; /* number of what follows the extents that were taken */
+	uint8_t packed[4 * INDEX_EXTENTS_MAX]; /* be16 of others, be16 of this chain */
 	size_t len, taken;
 };
 bool index_row_read(struct span value, struct index_extents *ret);
