@@ -17,6 +17,7 @@
 #   make install      DESTDIR= PREFIX=/usr UNITDIR=PREFIX/lib/systemd/system
 #   make deb          Debian packages, in B/deb; make systemd tries them in a real systemd
 #   make deps         packages that are missing; make clean
+#   make man          kith-codes(7), of every code that kith shows, in B/man
 #
 #   PROFILE=debug|release|asan|tsan|fuzz|afl|cov    B=build: where everything goes, by profile
 #   make test T='arena buf' runs these unit tests only; LAYERS='pure store' links these archives
