@@ -41,7 +41,7 @@ int reason_choose(enum reasons of, const char *text, uint32_t *ret)
 		return 0;
 	(void)cli_say(0, "\"%s\" is no %s; there is", text, what[of]);
 	for (size_t i = 0; i < n && all[i].number <= REASON_GIVEN_MAX; i++)
-		(void)fprintf(stderr, "  %" PRIu32 "  %-15s %s\n", all[i].number, all[i].name,
+		(void)fprintf(stderr, "  %2" PRIu32 "  %-18s %s\n", all[i].number, all[i].name,
 			all[i].text);
 	return CLI_USAGE;
 }
