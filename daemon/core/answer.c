@@ -194,19 +194,40 @@ static int add_keys(struct answer *an)
 	return 0;
 }
 
+/* A chain that is read: mostly its changes stand in the log one behind the other. */
+struct reading {
+	struct log_at log;
+	uint64_t n;    /* the last one's number */
+	uint32_t more; /* those behind it have the next numbers */
+};
+
+static int read_next(
+	struct answer *an, const struct place *at, struct reading *rd, struct wire_change *ret)
+{
+	int r = 0;
+
+	if (rd->more) {
+		rd->more--;
+		rd->n++;
+	} else {
+		r = index_reach(an->s->view, &an->get->get.record, at, &rd->n, &rd->more);
+	}
+	return r ? r : log_read(an->s, &rd->log, rd->n, ret);
+}
+
 /* One run from .at on, ending in a signature. *ret_n is how many of its changes are sent. */
 static int add_run(struct answer *an, struct place at, uint64_t head, size_t *ret_n)
 {
 	struct step *s = an->s;
 	struct run run = { 0 };
-	struct log_at where = { 0 };
+	struct reading rd = { 0 };
 	size_t room = 0, signed_n = 0, bytes = 0, signed_bytes = 0;
 
 	*ret_n = 0;
 	for (; at.seq <= head && run.n < RUN_CHANGES_MAX; at.seq++) {
 		struct wire_change c, *grown;
 		size_t size;
-		int r = chain_read(s, &an->get->get.record, &at, &where, &c);
+		int r = read_next(an, &at, &rd, &c);
 
 		if (r)
 			return r == ROW_NONE ? err_new(-EUCLEAN) : err_up(r);

@@ -84,6 +84,9 @@ MUST_USE int index_put(const struct view *v, const struct id *record, const stru
 /* The number of the change at a place. */
 MUST_USE int index_get(
 	const struct view *v, const struct id *record, const struct place *at, uint64_t *ret);
+/* The same, and of how many behind it in the chain the numbers follow it. */
+MUST_USE int index_reach(const struct view *v, const struct id *record, const struct place *at,
+	uint64_t *ret, uint32_t *ret_more);
 /* All changes of a record, chain after chain; survives writes. */
 struct index_scan {
 	struct scan rows;

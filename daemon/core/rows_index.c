@@ -128,8 +128,8 @@ int index_put(const struct view *v, const struct id *record, const struct place 
 	return row_put(v, TABLE_INDEX, k, writer_span(&w));
 }
 
-int index_get(
-	const struct view *v, const struct id *record, const struct place *at, uint64_t *ret)
+int index_reach(const struct view *v, const struct id *record, const struct place *at,
+	uint64_t *ret, uint32_t *ret_more)
 {
 	uint8_t key[VIEW_KEY_MAX];
 	struct index_extents e;
@@ -144,11 +144,20 @@ int index_get(
 	while (index_extents_take(&e, ret, &count)) {
 		if (behind < count) {
 			*ret += behind;
+			*ret_more = count - (uint32_t)behind - 1;
 			return 0;
 		}
 		behind -= count;
 	}
 	return ROW_NONE;
+}
+
+int index_get(
+	const struct view *v, const struct id *record, const struct place *at, uint64_t *ret)
+{
+	uint32_t more;
+
+	return index_reach(v, record, at, ret, &more);
 }
 
 void index_scan_init(struct index_scan *s, const struct id *record)

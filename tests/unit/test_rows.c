@@ -188,6 +188,7 @@ static void chain_is_one_row_though_others_come_between(void **state)
 	struct store_stat stat;
 	struct why why;
 	uint64_t n, k;
+	uint32_t more;
 
 	(void)state;
 	assert_int_equal(index_put(v, &record, &at, 10, 200), 0);
@@ -196,8 +197,9 @@ static void chain_is_one_row_though_others_come_between(void **state)
 	at.seq = 202;
 	assert_int_equal(index_put(v, &record, &at, 500, 3), 0); /* others came between */
 	for (at.seq = 1; at.seq <= 204; at.seq++) {
-		assert_int_equal(index_get(v, &record, &at, &n), 0);
+		assert_int_equal(index_reach(v, &record, &at, &n, &more), 0);
 		assert_int_equal(n, at.seq <= 201 ? at.seq + 9 : at.seq + 298);
+		assert_int_equal(more, (at.seq <= 201 ? 201 : 204) - at.seq);
 	}
 	at.seq = 205;
 	assert_int_equal(index_get(v, &record, &at, &n), ROW_NONE);
