@@ -122,12 +122,13 @@ static int wait_for(int fd, short events, int64_t deadline)
 
 int ctl_client_post(struct ctl_client *c, struct span bytes)
 {
-	int r;
+	return outbox_send(&c->out, c->fd, bytes);
+}
 
-	r = outbox_put(&c->out, bytes);
-	if (r < 0)
-		return err_up(r);
-	return outbox_flush(&c->out, c->fd);
+void ctl_client_bulk(struct ctl_client *c)
+{
+	c->in.keep = c->out.keep = true;
+	stream_widen(c->fd);
 }
 
 int ctl_client_flush(struct ctl_client *c)

@@ -248,6 +248,10 @@ static int welcome(struct ctl_server *s, int fd)
 	}
 	*c = (struct client){ .server = s, .number = ++s->last_number, .fd = fd };
 	inbox_init(&c->in, s->o.frame_max);
+	if (s->o.bulk) {
+		c->in.keep = c->out.keep = true;
+		stream_widen(fd);
+	}
 	c->watched = EPOLLIN | EPOLLRDHUP;
 	r = epoll_add(s->epoll, fd, c->watched, c);
 	if (r < 0) {
@@ -336,7 +340,9 @@ static int read_some(struct client *c)
 
 	if (inbox_ready(&c->in))
 		return 0; /* its turn comes; the rest may wait in the kernel */
-	r = inbox_fill(&c->in, c->fd);
+	do
+		r = inbox_fill(&c->in, c->fd);
+	while (r == 0 && !inbox_ready(&c->in));
 	if (r < 0)
 		return err_up(r);
 	if (r == CTL_E_CLOSED) {
@@ -472,10 +478,13 @@ int ctl_server_send(struct ctl_server *s, uint64_t client, struct span bytes)
 	if (c->gone)
 		return CTL_E_CLOSED;
 
-	r = outbox_put(&c->out, bytes);
+	r = outbox_send(&c->out, c->fd, bytes);
 	if (r < 0)
 		return err_up(r);
-	flush(c);
+	if (r > 0)
+		end(c);
+	else
+		watch(c);
 	return c->gone ? CTL_E_CLOSED : 0;
 }
 

@@ -15,12 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <kith/buf.h>
 
 #define ROOM_MIN  4096
 #define ROOM_KEEP 65536
+#define WIDE      (1024 * 1024) /* several frames of the largest size */
 
 /* Room for .more bytes behind .len, by doubling, but never beyond .max. */
 static int grow(uint8_t **at, size_t *start, size_t len, size_t *room, size_t more, size_t max)
@@ -48,10 +50,10 @@ static int grow(uint8_t **at, size_t *start, size_t len, size_t *room, size_t mo
 }
 
 /* All bytes have gone: start again, in little memory. */
-static void rest(uint8_t **at, size_t *start, size_t *room)
+static void rest(uint8_t **at, size_t *start, size_t *room, bool keep)
 {
 	*start = 0;
-	if (*room <= ROOM_KEEP)
+	if (keep || *room <= ROOM_KEEP)
 		return;
 	free(*at);
 	*at = NULL;
@@ -91,7 +93,7 @@ int inbox_fill(struct inbox *b, int fd)
 
 	assert(!inbox_ready(b));
 	if (b->len == 0)
-		rest(&b->at, &b->start, &b->room);
+		rest(&b->at, &b->start, &b->room, b->keep);
 	r = grow(&b->at, &b->start, b->len, &b->room, 1, STREAM_HEAD + b->frame_max);
 	if (r < 0)
 		return err_up(r);
@@ -129,22 +131,59 @@ void outbox_done(struct outbox *b)
 	b->at = NULL;
 }
 
-int outbox_put(struct outbox *b, struct span frame)
+static int queue(struct outbox *b, struct span bytes)
 {
 	struct writer w;
-	int r;
+	int r = grow(&b->at, &b->start, b->len, &b->room, bytes.len, SIZE_MAX);
 
-	assert(frame.len < UINT32_MAX);
-	r = grow(&b->at, &b->start, b->len, &b->room, STREAM_HEAD + frame.len, SIZE_MAX);
 	if (r < 0)
 		return err_up(r);
-
 	w = writer_of(b->at + b->len, b->room - b->len);
-	put_u32(&w, (uint32_t)frame.len);
-	put_span(&w, frame);
+	put_span(&w, bytes);
 	assert(!w.over);
 	b->len += w.len;
 	return 0;
+}
+
+/* How much of both the kernel takes. 0, CTL_E_CLOSED. */
+static int send_both(int fd, struct span head, struct span frame, size_t *ret)
+{
+	struct iovec v[] = { { (void *)head.at, head.len }, { (void *)frame.at, frame.len } };
+	const struct msghdr m = { .msg_iov = v, .msg_iovlen = COUNT(v) };
+	ssize_t n;
+
+	do
+		n = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+		return CTL_E_CLOSED;
+	*ret = n < 0 ? 0 : (size_t)n;
+	return 0;
+}
+
+static struct span behind(struct span s, size_t n)
+{
+	return n < s.len ? (struct span){ s.at + n, s.len - n } : (struct span){ 0 };
+}
+
+int outbox_send(struct outbox *b, int fd, struct span frame)
+{
+	uint8_t bytes[STREAM_HEAD];
+	struct writer w = writer_of(bytes, sizeof(bytes));
+	const struct span head = SPAN_OF(bytes);
+	size_t sent = 0;
+	int r;
+
+	assert(frame.len < UINT32_MAX);
+	put_u32(&w, (uint32_t)frame.len);
+	r = b->len ? outbox_flush(b, fd) : 0;
+	if (!r && !b->len)
+		r = send_both(fd, head, frame, &sent);
+	if (!r)
+		r = queue(b, behind(head, sent));
+	if (!r)
+		r = queue(b, behind(frame, sent > STREAM_HEAD ? sent - STREAM_HEAD : 0));
+	return r < 0 ? err_up(r) : r;
 }
 
 int outbox_flush(struct outbox *b, int fd)
@@ -161,6 +200,13 @@ int outbox_flush(struct outbox *b, int fd)
 		b->start += (size_t)n;
 		b->len -= (size_t)n;
 	}
-	rest(&b->at, &b->start, &b->room);
+	rest(&b->at, &b->start, &b->room, b->keep);
 	return 0;
+}
+
+void stream_widen(int fd)
+{
+	const int bytes = WIDE;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }

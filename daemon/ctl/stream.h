@@ -17,6 +17,7 @@ struct inbox {
 	uint8_t *at;
 	size_t start, len, room;
 	size_t frame_max;
+	bool keep; /* its memory, also when nothing is in it */
 };
 
 void inbox_init(struct inbox *b, size_t frame_max);
@@ -32,9 +33,16 @@ MUST_USE int inbox_take(struct inbox *b, struct span *ret);
 struct outbox {
 	uint8_t *at;
 	size_t start, len, room;
+	bool keep;
 };
 
 void outbox_done(struct outbox *b);
-MUST_USE int outbox_put(struct outbox *b, struct span frame); /* 0 */
+/* One frame more: what the kernel takes of it now, if nothing waits before it, and the rest
+ * into the queue. 0, CTL_E_CLOSED. */
+MUST_USE int outbox_send(struct outbox *b, int fd, struct span frame);
 /* What the kernel takes now; .len says what is left. 0, CTL_E_CLOSED. */
 MUST_USE int outbox_flush(struct outbox *b, int fd);
+
+/* Large frames and many of them: fewer are cut in two by what the kernel holds, each half with
+ * a wake of both sides. As much as it allows; less costs time and nothing else. */
+void stream_widen(int fd);

@@ -337,6 +337,7 @@ int serve_open(struct host *h, int control_fd, int link_fd, struct why *why)
 		.queue_max = LINK_QUEUE_MAX,
 		.clients_max = LINKS_MAX,
 		.mode = 0660,
+		.bulk = true,
 	};
 	const struct ctl_handlers on_control = { h, control_opened, control_frame,
 		control_closed };

@@ -38,6 +38,7 @@ int kithd_try(struct hub *h)
 			h->kithd.delay = RETRY_MAX;
 		return 0;
 	}
+	ctl_client_bulk(h->kithd.client);
 	h->kithd.failed = false;
 	r = kithd_ready(h);
 	return r < 0 ? err_up(r) : 0;

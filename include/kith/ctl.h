@@ -51,6 +51,7 @@ struct ctl_server_options {
 			     it, the client is closed */
 	unsigned clients_max;
 	mode_t mode; /* of the socket, when bound by path */
+	bool bulk;   /* large frames, and many: buffers are wide and kept */
 };
 
 struct ctl_server;
@@ -80,6 +81,8 @@ struct ctl_client;
 MUST_USE int ctl_connect(
 	const char *path, size_t frame_max, struct ctl_client **ret, struct why *why);
 struct ctl_client *ctl_client_free(struct ctl_client *c);
+/* As .bulk of a server. */
+void ctl_client_bulk(struct ctl_client *c);
 MUST_USE int ctl_client_send(struct ctl_client *c, struct span bytes); /* waits */
 /* For whoever has a loop of its own: queue a frame, without bound and without waiting, and pass
  * on what the kernel takes. 0, CTL_E_CLOSED. */

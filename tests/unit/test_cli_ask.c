@@ -122,8 +122,10 @@ static _Noreturn void serve(void)
 /* Bound before the fork, so that nobody has to wait for it. */
 static int setup(void **state)
 {
-	static const struct ctl_server_options o = { CONTROL_FRAME_MAX, 4 * CONTROL_FRAME_MAX,
-		4, 0600 };
+	static const struct ctl_server_options o = { .frame_max = CONTROL_FRAME_MAX,
+		.queue_max = 4 * CONTROL_FRAME_MAX,
+		.clients_max = 4,
+		.mode = 0600 };
 	static const struct ctl_handlers h = { NULL, opened, frame, closed };
 	struct why why = { "" };
 

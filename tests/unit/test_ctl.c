@@ -637,6 +637,7 @@ static void client_gives_up_waiting_when_told_so(void **state)
 
 static int one_exchange(const char *path, struct seen *t)
 {
+	static const uint8_t large[FRAME_LIMIT];
 	struct ctl_handlers h = handlers_of(t);
 	struct ctl_server *s = NULL;
 	struct ctl_client *c = NULL;
@@ -647,8 +648,9 @@ static int one_exchange(const char *path, struct seen *t)
 	r = ctl_server_new(path, -1, &options, &h, &s, &why);
 	if (r == 0)
 		r = ctl_connect(path, FRAME_LIMIT, &c, &why);
-	if (r == 0)
-		r = ctl_client_send(c, SPAN_LIT("x"));
+	/* More than the kernel holds: some of it waits here. */
+	for (int i = 0; i < 4 && r == 0; i++)
+		r = ctl_client_post(c, (struct span){ large, sizeof(large) });
 	t->server = s;
 	for (int i = 0; i < 3 && r == 0; i++)
 		r = ctl_server_run(s, 3, &n);
@@ -677,7 +679,7 @@ static void out_of_memory_is_fatal_at_every_place_and_leaks_nothing(void **state
 		t->answer = 0;
 		places++;
 	}
-	assert_in_range(places, 5, 100);
+	assert_in_range(places, 6, 100);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
