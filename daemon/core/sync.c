@@ -11,8 +11,8 @@
 #include "daemon/core/inside.h"
 
 #define GET_FIRST    ((uint64_t)256 * 1024)      /* most records are smaller */
-#define GET_NEXT     ((uint64_t)1024 * 1024)     /* of a large one, */
-#define GETS_AHEAD   2                           /* asked for so many times ahead */
+#define GET_NEXT     ((uint64_t)384 * 1024)      /* of a large one: two messages, */
+#define GETS_AHEAD   8                           /* asked for so many times ahead */
 #define GETS_BYTES   ((uint64_t)4 * 1024 * 1024) /* asked for and not come, of one peer */
 #define HAVES_MAX    1024
 #define MESSAGE_COST 4096 /* a small message is charged as much */

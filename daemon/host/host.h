@@ -20,12 +20,15 @@
 #define TURN_FRAMES_MAX 256                        /* of one turn, both sockets together */
 #define TURN_KEPT_MAX   ((size_t)8 * 1024 * 1024)  /* bytes of requests kept for a turn */
 #define TURN_MADE_MAX   ((size_t)16 * 1024 * 1024) /* bytes of what a turn has made */
-#define REPLIES_MAX     ((size_t)64 * 1024 * 1024) /* queued for one client */
-#define REPLIES_PAUSE   ((size_t)4 * 1024 * 1024)  /* over it, the client is not read from */
-#define LINK_QUEUE_MAX  ((size_t)32 * 1024 * 1024)
-#define LINK_PAUSE      ((size_t)8 * 1024 * 1024) /* over it, kith-link is not read from */
-#define LINK_USER       "kith-link"
-#define BREAKS_MAX      10 /* broken turns within a minute: then kithd ends */
+/* Over it, what peers say waits for the next turn: so that of two regions one reads while the
+ * other writes, and both while the link between them is busy. */
+#define TURN_LINK_MAX  ((size_t)1536 * 1024)
+#define REPLIES_MAX    ((size_t)64 * 1024 * 1024) /* queued for one client */
+#define REPLIES_PAUSE  ((size_t)4 * 1024 * 1024)  /* over it, the client is not read from */
+#define LINK_QUEUE_MAX ((size_t)32 * 1024 * 1024)
+#define LINK_PAUSE     ((size_t)8 * 1024 * 1024) /* over it, kith-link is not read from */
+#define LINK_USER      "kith-link"
+#define BREAKS_MAX     10 /* broken turns within a minute: then kithd ends */
 
 /* A place for a client of the control socket. The name stays with the place, so that a user who
  * comes again is not looked up again. */

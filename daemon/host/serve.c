@@ -300,6 +300,8 @@ static void link_frame(void *ctx, uint64_t client, struct span bytes)
 		return;
 	}
 	step(h, &e);
+	if (h->turn.arena.used > TURN_LINK_MAX)
+		ctl_server_pause(h->link, client, true);
 }
 
 static void link_closed(void *ctx, uint64_t client)

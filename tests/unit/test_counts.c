@@ -548,25 +548,28 @@ static struct id long_record(struct fix *x, unsigned n)
 
 static void a_long_record_takes_few_rounds_and_hardly_more_bytes_than_its_changes(void **state)
 {
-	enum { N = 4000, CHANGE = 820, RUN = 192 * 1024 / CHANGE };
+	enum { N = 4000, CHANGE = 820, RUN = 192 * 1024 / CHANGE, GET = 384 * 1024 };
 	struct fix *x = fix_new(2);
 	struct id record;
-	struct spent s;
+	struct spent s, here;
 
 	(void)state;
 	fix_introduce_all(x);
 	record = long_record(x, N);
 	s = spent_by(x, 1);
+	here = spent_by(x, 0);
 	fix_hush(x);
 	assert_int_equal(fix_offer(x, 0, &record, 1), 0);
 	fix_wait(x, 2);
 	assert_int_equal(held(x, 1, &record), held(x, 0, &record));
 	/* Full runs but at the end of each GET's budget, with one signature each; a GET for
-	 * 1 MiB, two of them under way; bell, feed and acknowledgements. */
-	assert_in_range(x->frames, N / RUN, N / RUN + N * CHANGE / (1024 * 1024) + 24);
+	 * two of them, eight under way; bell, feed and acknowledgements. */
+	assert_in_range(x->frames, N / RUN, N / RUN + N * CHANGE / GET + 24);
 	assert_in_range(x->bytes, N * (CHANGE - 20), N * (CHANGE + 8) + 16384);
 	s = since(x, 1, &s);
 	assert_in_range(s.crypto.verifies, N / RUN, N / RUN + 16);
+	/* Who answers hashes the row of each, and no other row for each. */
+	assert_in_range(since(x, 0, &here).crypto.hashes, N, N + N / 8);
 	fix_free(x);
 }
 
