@@ -12,9 +12,7 @@
 #include <assert.h>
 
 #define CONTROL_MAX 65536 /* (P6.1) */
-#define HEADS_MAX   256
 #define ROWS_MAX    64
-#define KEYS_MAX    64
 
 static const struct slot key_slots[] = {
 	SLOT(1, U32, SLOT_NEED, struct key_commitment, epoch, .lo = 1),

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <kith/care.h>
+
 #define TEXT(field) .at = offsetof(struct conf, field)
 
 #define SOCKET_PATH_MAX                                                                        \
@@ -19,7 +21,6 @@
 #define PATH_LEN_MAX 3000
 #define ENDPOINT_MAX 128
 #define KEEP_MAX     36500
-#define DAYS_MAX     250 /* CARE_WORKDAYS_MAX: a year */
 #define MIB          ((uint64_t)1 << 20)
 #define MAP_MIN      MIB
 #define MAP_MAX      ((uint64_t)16 << 40)
@@ -193,7 +194,7 @@ static bool days_parse(const char *text, unsigned *ret)
 	if (digits == 0 || digits > 3)
 		return false;
 	n = strtoul(text, NULL, 10);
-	if (n < 1 || n > DAYS_MAX)
+	if (n < 1 || n > CARE_WORKDAYS_MAX)
 		return false;
 	*ret = (unsigned)n;
 	return *unit == '\0' || strcmp(unit, " working day") == 0 ||

@@ -10,7 +10,6 @@
 
 #include "daemon/core/inside.h"
 
-#define HEADS_MAX      256 /* (P6.1) */
 #define RECORDS_A_STEP 50
 
 /* The heads of all chains of one region: what of it counts (P6.9). */

@@ -12,9 +12,6 @@
 #include "daemon/core/fold.h"
 #include "daemon/core/inside.h"
 
-#define HEADS_MAX 256 /* (P6.1) */
-#define KEYS_MAX  64  /* (P6.1) */
-
 int record_count(struct step *s, const struct id *record, size_t more)
 {
 	struct record_row row;

@@ -59,6 +59,8 @@ struct date {
 };
 
 /* Control bodies (P6.1). The numbers are the protocol's. */
+#define HEADS_MAX 256 /* of a manifest or a removal */
+#define KEYS_MAX  64  /* commitments in one change */
 enum control_kind {
 	CONTROL_GENESIS = 1,
 	CONTROL_CIRCLE,
