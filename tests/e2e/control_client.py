@@ -20,14 +20,13 @@ MESSAGE_MAX = 1 << 20
 
 
 def _numbers(word):
-    """{name: number} of the VERB or PROBLEM lines."""
+    """{name: number} of the lines with that word."""
     with open(os.path.join(SOURCE, 'include', 'kith', 'control.def'), encoding='utf-8') as f:
         return {name: int(n) for n, name in re.findall(
             rf'^{word}\(\w+,\s*(\d+),\s*"([^"]+)"', f.read(), re.M)}
 
 
 VERBS = _numbers('VERB')
-PROBLEMS = _numbers('PROBLEM')
 
 
 class Problem(Exception):

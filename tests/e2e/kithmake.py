@@ -221,7 +221,7 @@ class Record:
                 raise
         return record.state_hash
 
-    def export(self, by=None, state_hash=None, in_order=True):
+    def export(self, by=None, state_hash=None):
         e = pb.Export(format=1, record=self.id, by=by.id if by else self.changes[0].author,
                       at_ms=self.day * 86400000)
         e.cards.extend(r.bundle() for r in self.regions.values())

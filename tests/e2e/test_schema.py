@@ -135,7 +135,7 @@ class Json(kith.Case):
         self.hold(north, 'peers')
         self.hold(north, 'explain', 'E3')
         self.hold(north, 'explain')
-        self.records(north, south)
+        self.records(north)
         self.moves(north, south)
         self.hold(north, 'status')
         self.hold(north, 'top', '--interval', '1', '--count', '1')
@@ -154,7 +154,7 @@ class Json(kith.Case):
         verbs = set(re.findall(r'^  ([a-z][a-z0-9 ]*?)   ', helped.split('Options')[0], re.M))
         self.assertEqual(verbs - self.seen - set(SILENT), set(), 'verbs that nobody runs here')
 
-    def records(self, north, south):
+    def records(self, north):
         made = self.hold(north, 'record new', '--authority', '340', '--child', '1')['made']
         self.record = made['record']
         self.hold(north, 'record new', '--dry-run')
