@@ -140,15 +140,17 @@ uint8_t *arena_copy(struct arena *a, const void *bytes, size_t len)
 
 char *arena_vtext(struct arena *a, const char *fmt, va_list ap)
 {
-	char *text = NULL;
+	char *text = NULL, here[256]; /* as most texts fit: then they are made once */
 	va_list again;
 	int len;
 
 	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	len = vsnprintf(here, sizeof(here), fmt, ap);
 	if (len >= 0)
 		text = arena_alloc(a, (size_t)len + 1);
-	if (text)
+	if (text && (size_t)len < sizeof(here))
+		memcpy(text, here, (size_t)len);
+	else if (text)
 		(void)vsnprintf(text, (size_t)len + 1, fmt, again);
 	va_end(again);
 	return text;
