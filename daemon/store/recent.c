@@ -7,9 +7,14 @@
 #include "daemon/store/row.h"
 
 /* A key has two places, side by side. */
-static size_t place_of(enum table t, struct span key)
+struct at {
+	size_t place;
+	uint32_t mark;
+};
+
+static struct at at_of(const struct recent *r, enum table t, struct span key)
 {
-	uint64_t h = (uint64_t)t << 8 | key.len;
+	uint64_t h = r->turn << 16 ^ (uint64_t)t << 8 ^ key.len;
 
 	for (size_t i = 0; i < key.len; i += sizeof(h)) {
 		uint64_t part = 0;
@@ -19,7 +24,7 @@ static size_t place_of(enum table t, struct span key)
 		h = (h ^ part) * UINT64_C(0x9e3779b97f4a7c15);
 		h ^= h >> 29;
 	}
-	return h % RECENT_SLOTS & ~(size_t)1;
+	return (struct at){ h % RECENT_SLOTS & ~(size_t)1, (uint32_t)(h >> 32) };
 }
 
 static bool is(
@@ -31,11 +36,12 @@ static bool is(
 
 static size_t find(const struct recent *r, enum table t, struct span key)
 {
-	const size_t i = place_of(t, key);
+	const struct at at = at_of(r, t, key);
 
-	return is(r, &r->slots[i], t, key)       ? i
-	       : is(r, &r->slots[i + 1], t, key) ? i + 1
-						 : RECENT_SLOTS;
+	for (size_t i = at.place; i < at.place + 2; i++)
+		if (r->marks[i] == at.mark && is(r, &r->slots[i], t, key))
+			return i;
+	return RECENT_SLOTS;
 }
 
 static bool fits(enum table t, struct span key, struct span value)
@@ -43,7 +49,8 @@ static bool fits(enum table t, struct span key, struct span value)
 	return t != TABLE_LOG && t != TABLE_CONTROL && key.len + value.len <= RECENT_BYTES;
 }
 
-static void fill(struct recent *r, size_t i, enum table t, struct span key, struct span value)
+static void fill(struct recent *r, size_t i, uint32_t mark, enum table t, struct span key,
+	struct span value)
 {
 	struct recent_slot *s = &r->slots[i];
 
@@ -59,6 +66,7 @@ static void fill(struct recent *r, size_t i, enum table t, struct span key, stru
 	s->key_len = (uint8_t)key.len;
 	s->len = (uint16_t)value.len;
 	s->turn = r->turn;
+	r->marks[i] = mark;
 }
 
 bool recent_get(const struct recent *r, enum table t, struct span key, struct span *ret)
@@ -73,16 +81,18 @@ bool recent_get(const struct recent *r, enum table t, struct span key, struct sp
 
 void recent_keep(struct recent *r, enum table t, struct span key, struct span value)
 {
-	size_t i = place_of(t, key);
+	const struct at at = at_of(r, t, key);
+	size_t i = at.place;
 
 	/* Who holds a row that was read before reads on in it. */
 	i += r->slots[i].turn == r->turn;
 	if (fits(t, key, value) && r->slots[i].turn != r->turn)
-		fill(r, i, t, key, value);
+		fill(r, i, at.mark, t, key, value);
 }
 
 void recent_put(struct recent *r, enum table t, struct span key, struct span value)
 {
+	const struct at at = at_of(r, t, key);
 	size_t i = find(r, t, key);
 
 	if (!fits(t, key, value)) {
@@ -90,10 +100,10 @@ void recent_put(struct recent *r, enum table t, struct span key, struct span val
 		return;
 	}
 	if (i == RECENT_SLOTS) {
-		i = place_of(t, key);
+		i = at.place;
 		i += r->slots[i].turn == r->turn && r->slots[i + 1].turn != r->turn;
 	}
-	fill(r, i, t, key, value);
+	fill(r, i, at.mark, t, key, value);
 }
 
 void recent_drop(struct recent *r, enum table t, struct span key)

@@ -23,6 +23,9 @@ struct recent {
 		uint16_t len;
 		uint8_t bytes[RECENT_BYTES];
 	} slots[RECENT_SLOTS];
+	/* Of the turn and the key in each: what is not there is not looked for in slots, which
+	 * are far apart. */
+	uint32_t marks[RECENT_SLOTS];
 	uint16_t secret[RECENT_SLOTS]; /* slots that hold or held a row of a sealed table */
 	size_t n_secret;
 };
