@@ -21,25 +21,27 @@ struct common {
 	size_t head, tail;
 };
 
+/* Of a batch the signature proper, and the upper nodes of the path (P3.6). */
 static struct common common_of(struct span a, struct span b)
 {
 	const size_t least = a.len < b.len ? a.len : b.len;
 	struct common c = { 0 };
 
-	if (least <= SIG_LEN)
+	if (least <= SIG_LEN || memcmp(a.at, b.at, SIG_LEN) != 0)
 		return c;
-	while (c.head < least && a.at[c.head] == b.at[c.head])
-		c.head++;
-	while (c.tail < least - c.head && a.at[a.len - c.tail - 1] == b.at[b.len - c.tail - 1])
-		c.tail++;
-	return c.head + c.tail > 4 ? c : (struct common){ 0 };
+	c.head = SIG_LEN;
+	while (c.head + c.tail + HASH_LEN <= least &&
+		memcmp(a.at + a.len - c.tail - HASH_LEN, b.at + b.len - c.tail - HASH_LEN,
+			HASH_LEN) == 0)
+		c.tail += HASH_LEN;
+	return c;
 }
 
 static void put_signature(struct writer *w, struct span before, struct span s)
 {
 	const struct common c = common_of(before, s);
 
-	if (!c.head && !c.tail) {
+	if (!c.head) {
 		put_u16(w, (uint16_t)s.len);
 		put_span(w, s);
 		return;
@@ -96,10 +98,9 @@ int change_keep(struct arena *a, struct wire_change *c)
 static size_t packed_size(struct span signature, const struct wire_change *c)
 {
 	const struct common as = common_of(signature, c->signature);
-	const size_t left_out = as.head + as.tail;
+	const size_t left_out = as.head ? as.head + as.tail - 4 : 0;
 
-	return 4 + 2 + c->header.len + 2 + c->signature.len - left_out + (left_out ? 4 : 0) +
-	       c->body.len;
+	return 4 + 2 + c->header.len + 2 + c->signature.len - left_out + c->body.len;
 }
 
 static size_t disk_bytes(size_t row)
