@@ -53,7 +53,7 @@ static int (*const handlers[])(struct ask *) = {
 
 int ask_reply(struct step *s, uint64_t client, const struct ctl_reply *r)
 {
-	struct action a = { .kind = ACTION_REPLY, .client = client };
+	struct action a = { .kind = ACTION_REPLY, .client = client, .last = r->last };
 	int e;
 
 	if (s->arena->failed) /* one of its texts, most likely */

@@ -93,7 +93,7 @@ struct host {
 	struct turn turn;
 	struct host_figures figures;
 	struct move_limits limits; /* as .conf has them */
-	struct arena scratch;      /* of a reply that is looked at */
+	struct arena scratch;      /* of a request that is looked at */
 	msec figures_at;
 	uint64_t peers, records; /* for the status line */
 	struct id *live;         /* peers in session, as the node told */

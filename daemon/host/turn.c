@@ -87,19 +87,14 @@ msec turn_due(const struct host *h)
 /* ---- Speaking ---- */
 
 /* A reply to the last of its requests means that this client waits for nothing more. */
-static int reply(struct host *h, uint64_t client, struct span bytes)
+static int reply(struct host *h, uint64_t client, struct span bytes, bool last)
 {
 	struct asker *asker = serve_find(h, client);
-	struct reply_head head;
 	int r;
 
 	if (!asker)
 		return 0;
-	arena_reset(&h->scratch);
-	r = wire_reply_head(bytes, &h->scratch, &head);
-	if (r != 0)
-		return r < 0 ? err_up(r) : err_odd(r);
-	if (head.last && asker->waiting > 0)
+	if (last && asker->waiting > 0)
 		asker->waiting--;
 
 	r = ctl_server_send(h->control, client, bytes);
@@ -118,7 +113,7 @@ int host_reply(struct host *h, uint64_t client, const struct ctl_reply *r)
 	arena_init(&a, 0);
 	rc = wire_reply_encode(r, &a, &bytes);
 	if (rc == 0)
-		rc = reply(h, client, bytes);
+		rc = reply(h, client, bytes, r->last);
 	arena_done(&a);
 	return rc ? err_odd(rc) : 0;
 }
@@ -207,7 +202,7 @@ static int speak(struct host *h)
 		case ACTION_LINK_SEND:
 			break;
 		case ACTION_REPLY:
-			r = reply(h, a->client, a->bytes);
+			r = reply(h, a->client, a->bytes, a->last);
 			break;
 		case ACTION_TELL:
 			r = tell(h, &a->tell);

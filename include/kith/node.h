@@ -89,7 +89,7 @@ enum action_kind {
 	ACTION_LINK_DIAL,  /* the same */
 	ACTION_LINK_DROP,  /* the same */
 	ACTION_LINK_SEND,  /* .link, .bytes: a whole LinkFrame */
-	ACTION_REPLY,      /* .client, .bytes: a Reply */
+	ACTION_REPLY,      /* .client, .bytes: a Reply, the .last to its request or not */
 	ACTION_TELL,       /* .tell */
 	ACTION_HOST,       /* .client waits for what the host does: .task, .request, .dry_run */
 };
@@ -156,7 +156,7 @@ struct action {
 	struct tell tell;
 	enum host_task task;
 	uint32_t request;
-	bool dry_run;
+	bool dry_run, last;
 };
 
 struct actions {

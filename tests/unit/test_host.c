@@ -74,7 +74,7 @@ msec node_due(const struct node *n)
 static int say(struct actions *out, uint64_t client, uint32_t id, bool last, size_t size)
 {
 	struct ctl_reply reply = { .id = id, .last = last };
-	struct action a = { .kind = ACTION_REPLY, .client = client };
+	struct action a = { .kind = ACTION_REPLY, .client = client, .last = last };
 	struct action *grown;
 
 	reply.data = (struct span){ arena_alloc(out->arena, size + 1), size };
