@@ -95,7 +95,7 @@ int body_seal(struct step *s, const struct header *h, const struct body *b,
 	if (r)
 		return err_up(r);
 	of = keys_newest(a, h->key_class);
-	r = of ? key_get(s->view, &h->record, of, &key) : ROW_NONE;
+	r = of ? node_key(s, &h->record, of, &key) : ROW_NONE;
 	if (r)
 		return r == ROW_NONE ? BODY_E_KEY : err_up(r);
 	r = wire_body_encode(b, s->arena, &bytes);

@@ -97,6 +97,8 @@ static int collect_deps(struct step *s, const struct id *record, struct body *b)
 	size_t room = 0;
 	int r;
 
+	if (node_alone(s->node, record))
+		return 0;
 	scan_init(&scan, TABLE_CHAIN, SPAN_OF(*record));
 	while ((r = scan_next(&scan, s->view)) == 0) {
 		struct chain_row row;
@@ -117,6 +119,7 @@ static int collect_deps(struct step *s, const struct id *record, struct body *b)
 		b->deps = grown;
 		b->deps[b->n_deps++] = dep;
 	}
+	node_set_alone(s->node, record, r == ROW_NONE && !b->n_deps);
 	return r == ROW_NONE || r == 0 ? 0 : err_up(r);
 }
 
@@ -478,6 +481,7 @@ static int store_run(struct step *s, const struct checked *k, const struct run *
 	const struct affairs *a;
 	int r = 0;
 
+	node_set_alone(s->node, &k->headers[0].record, false);
 	for (size_t i = held; i < k->n && !r; i++) {
 		row->seq = k->headers[i].at.seq;
 		row->head = k->ids[i];

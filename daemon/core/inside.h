@@ -235,8 +235,13 @@ struct waiting {
 	uint64_t since_ms; /* of the one that has waited longest */
 };
 
+/* And what is written in a record with, as long as they are here. */
 struct cached_affairs {
 	bool valid;
+	bool alone; /* no chain of it is held but ours */
+	bool keyed; /* .key is what .of commits to */
+	struct hash of;
+	struct secret key;
 	uint64_t used; /* when, in uses */
 	struct arena arena;
 	struct affairs affairs;
@@ -337,6 +342,13 @@ void node_clock_seen(struct step *s, uint64_t clock);
  * control change of that record or until the slot is used for another. */
 MUST_USE int node_affairs(struct step *s, const struct id *record, const struct affairs **ret);
 void node_forget(struct node *n, const struct id *record);
+/* A content key, from memory or from its row: 0, ROW_NONE. Of a record's keys the last one that
+ * was asked for stays, beside its affairs. */
+MUST_USE int node_key(struct step *s, const struct id *record, const struct key_commitment *c,
+	struct secret *ret);
+/* Whether it is known that no chain of the record is held but ours; and what is known of it. */
+bool node_alone(struct node *n, const struct id *record);
+void node_set_alone(struct node *n, const struct id *record, bool alone);
 /* A row of CONTROL that a scan has found; what it says borrows from the row. */
 MUST_USE int held_read(const struct scan *scan, struct arena *a, struct held *ret);
 /* Whether the affairs that node_affairs() just gave take so much memory that others' control

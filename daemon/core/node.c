@@ -218,12 +218,52 @@ static struct cached_affairs *oldest_of(struct cached_affairs *c)
 	return oldest;
 }
 
+static void drop_cached(struct cached_affairs *c)
+{
+	secret_done(&c->key);
+	c->valid = c->keyed = c->alone = false;
+}
+
 void node_forget(struct node *n, const struct id *record)
 {
 	struct cached_affairs *c = find_cached(n, record);
 
 	if (c)
-		c->valid = false;
+		drop_cached(c);
+}
+
+int node_key(struct step *s, const struct id *record, const struct key_commitment *c,
+	struct secret *ret)
+{
+	struct cached_affairs *at = find_cached(s->node, record);
+	int r;
+
+	if (at && at->keyed && hash_equal(&at->of, &c->commitment)) {
+		*ret = at->key;
+		return 0;
+	}
+	r = key_get(s->view, record, c, ret);
+	if (!r && at) {
+		at->of = c->commitment;
+		at->key = *ret;
+		at->keyed = true;
+	}
+	return r;
+}
+
+bool node_alone(struct node *n, const struct id *record)
+{
+	const struct cached_affairs *c = find_cached(n, record);
+
+	return c && c->alone;
+}
+
+void node_set_alone(struct node *n, const struct id *record, bool alone)
+{
+	struct cached_affairs *c = find_cached(n, record);
+
+	if (c)
+		c->alone = alone;
 }
 
 bool node_affairs_full(struct node *n, const struct id *record)
@@ -280,7 +320,7 @@ static void make_room(struct node *n, const struct cached_affairs *keep)
 		if (c == keep)
 			continue;
 		n->cache_bytes -= c->arena.used;
-		c->valid = false;
+		drop_cached(c);
 		arena_done(&c->arena);
 	}
 }
@@ -292,7 +332,7 @@ static int load_affairs(struct step *s, const struct id *record, struct cached_a
 	size_t n_held;
 	int r;
 
-	c->valid = false;
+	drop_cached(c);
 	n->cache_bytes -= c->arena.used;
 	arena_reset(&c->arena);
 	r = load_held(s, record, &c->arena, &held, &n_held);
@@ -757,8 +797,10 @@ struct node *node_free(struct node *n)
 		secret_done(&n->peers[i]->key_out);
 		free(n->peers[i]);
 	}
-	for (size_t i = 0; i < AFFAIRS_CACHED; i++)
+	for (size_t i = 0; i < AFFAIRS_CACHED; i++) {
+		drop_cached(&n->cache[i]);
 		arena_done(&n->cache[i].arena);
+	}
 	uptake_drop(n);
 	free(n);
 	return NULL;
