@@ -5,20 +5,12 @@
  * whose deps are out, the smallest comes next. Chains are few, so that this needs no graph.
  */
 
-#include "daemon/core/fold.h"
+#include "daemon/core/folding.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/core/inside.h"
-
-/* Changes as they lie in the index: chain after chain, each from seq 1 without a hole. */
-struct strand {
-	struct id author, incarnation;
-	size_t first, n; /* in .all */
-	size_t out;      /* how many have their place in the order */
-};
 
 struct reading {
 	struct step *s;
@@ -27,19 +19,7 @@ struct reading {
 	struct log_at log; /* nothing is written meanwhile */
 };
 
-struct folding {
-	struct fold *f;
-	const struct fold_change *all;
-	size_t n;
-	struct strand *strands;
-	size_t n_strands, room_strands;
-	size_t *rank; /* rank[i]: where in the order .all[i] stands */
-};
-
-/* Whether it takes part in the order with a clock and deps of its own (P10.1): the state is
- * that of class 0, which everybody in the circle reads, and must not depend on what only some
- * can open. */
-static bool is_counted(const struct fold_change *c)
+bool fold_counts(const struct fold_change *c)
 {
 	return c->open == FOLD_CONTROL || (c->open == FOLD_OPEN && c->header.key_class == 0);
 }
@@ -93,7 +73,9 @@ static int strand_of(struct folding *w, size_t i)
 			return err_new(-ENOMEM);
 		w->strands = grown;
 		last = &grown[w->n_strands++];
-		*last = (struct strand){ at->author, at->incarnation, i, 0, 0 };
+		*last = (struct strand){
+			.author = at->author, .incarnation = at->incarnation, .first = i
+		};
 	}
 	last->n++;
 	return 0;
@@ -152,8 +134,7 @@ int fold_some(struct step *s, struct fold_reading *w, size_t most)
 	return FOLD_MORE;
 }
 
-/* Where a place stands in .all; false when it is not held. */
-static bool find(const struct folding *w, const struct ref *ref, size_t *ret)
+bool fold_find(const struct folding *w, const struct ref *ref, size_t *ret)
 {
 	for (size_t i = 0; i < w->n_strands; i++) {
 		const struct strand *t = &w->strands[i];
@@ -169,30 +150,54 @@ static bool find(const struct folding *w, const struct ref *ref, size_t *ret)
 	return false;
 }
 
-static bool is_out(const struct folding *w, size_t i)
+size_t fold_strand(const struct folding *w, size_t at)
 {
-	for (size_t k = 0; k < w->n_strands; k++)
-		if (i >= w->strands[k].first && i < w->strands[k].first + w->strands[k].n)
-			return i < w->strands[k].first + w->strands[k].out;
-	return true;
+	size_t low = 0, high = w->n_strands;
+
+	while (high - low > 1) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (w->strands[middle].first <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-/* The dep of a change, if it is one that the order respects. */
-static bool dep_of(const struct folding *w, const struct fold_change *c, size_t d, size_t *ret)
+bool fold_dep(const struct folding *w, const struct fold_change *c, size_t d, size_t *ret)
 {
-	return is_counted(c) && find(w, &c->body.deps[d], ret) &&
+	return fold_counts(c) && fold_find(w, &c->body.deps[d], ret) &&
 	       w->all[*ret].open != FOLD_APART;
 }
 
-static bool is_ready(const struct folding *w, const struct fold_change *c)
+/* Whether all deps of the next change of a strand are out. Each is looked for once, and then
+ * only waited for. */
+static bool is_ready(const struct folding *w, struct strand *t)
 {
-	for (size_t i = 0; i < c->body.n_deps; i++) {
-		size_t dep;
+	const struct fold_change *c = &w->all[t->first + t->out];
+	size_t dep = 0;
 
-		if (dep_of(w, c, i, &dep) && !is_out(w, dep))
+	for (;;) {
+		if (t->waits && w->strands[t->behind].out <= t->needs)
 			return false;
+		t->waits = false;
+		while (t->deps < c->body.n_deps && !fold_dep(w, c, t->deps, &dep))
+			t->deps++;
+		if (t->deps == c->body.n_deps)
+			return true;
+		t->deps++;
+		t->waits = true;
+		t->behind = fold_strand(w, dep);
+		t->needs = dep - w->strands[t->behind].first;
 	}
-	return true;
+}
+
+static void pass(struct strand *t)
+{
+	t->out++;
+	t->deps = 0;
+	t->waits = false;
 }
 
 static bool comes_before(const struct fold_change *a, const struct fold_change *b)
@@ -204,7 +209,7 @@ static bool comes_before(const struct fold_change *a, const struct fold_change *
 
 /* The strand whose next change is the next of all; a change that names a later one as its dep
  * cannot exist, and if it did it would come in its turn all the same. */
-static struct strand *next_strand(const struct folding *w)
+static struct strand *next_strand(struct folding *w)
 {
 	struct strand *best = NULL, *any = NULL;
 
@@ -217,7 +222,7 @@ static struct strand *next_strand(const struct folding *w)
 		any = any ? any : t;
 		if (best && !comes_before(c, &w->all[best->first + best->out]))
 			continue;
-		if (is_ready(w, c))
+		if (is_ready(w, t))
 			best = t;
 	}
 	return best ? best : any;
@@ -231,12 +236,13 @@ static bool next_change(struct folding *w, size_t *ret)
 	for (size_t i = 0; i < w->n_strands; i++) {
 		t = &w->strands[i];
 		while (t->out < t->n && w->all[t->first + t->out].open == FOLD_APART)
-			t->out++;
+			pass(t);
 	}
 	t = next_strand(w);
 	if (!t)
 		return false;
-	*ret = t->first + t->out++;
+	*ret = t->first + t->out;
+	pass(t);
 	return true;
 }
 
@@ -255,7 +261,7 @@ static void place_change(struct folding *w, size_t at, size_t i)
 	for (size_t d = 0; d < c->body.n_deps; d++) {
 		size_t dep;
 
-		f->missing_deps += !find(w, &c->body.deps[d], &dep);
+		f->missing_deps += !fold_find(w, &c->body.deps[d], &dep);
 	}
 }
 
@@ -286,160 +292,20 @@ static int put_in_order(struct folding *w)
 	return 0;
 }
 
-/* One entry's word about another: both as indices in .entries. */
-struct claim {
-	size_t target, by;
-};
-
-static int claim_order(const void *x, const void *y)
-{
-	const struct claim *a = x, *b = y;
-
-	if (a->target != b->target)
-		return a->target < b->target ? -1 : 1;
-	return a->by < b->by ? -1 : a->by > b->by;
-}
-
-struct claims {
-	struct claim *v;
-	size_t n, room;
-};
-
-static int add_claims(
-	struct folding *w, struct claims *c, size_t by, const struct entry_ref *refs, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct claim *grown;
-		const struct fold_change *target;
-		size_t at;
-
-		if (!find(w, &refs[i].change, &at))
-			continue;
-		target = &w->f->changes[w->rank[at]];
-		if (!is_counted(target) || refs[i].index >= target->body.n_entries)
-			continue;
-		grown = arena_grow(&w->f->arena, c->v, c->n, &c->room, sizeof(*grown));
-		if (!grown)
-			return err_new(-ENOMEM);
-		c->v = grown;
-		c->v[c->n++] = (struct claim){ target->first + refs[i].index, by };
-	}
-	return 0;
-}
-
-/* Whether .a is an ancestor of .b: what .b and its predecessors had seen, followed back. */
-static int is_ancestor(struct folding *w, const struct ref *a, const struct ref *b, bool *ret)
-{
-	size_t *reach = arena_array(&w->f->arena, w->n_strands, sizeof(*reach));
-	size_t *seen = arena_array(&w->f->arena, w->n_strands, sizeof(*seen));
-	size_t at;
-	bool more = true;
-
-	if (!reach || !seen)
-		return err_new(-ENOMEM);
-	*ret = false;
-	if (!find(w, b, &at))
-		return 0;
-	for (size_t k = 0; k < w->n_strands; k++)
-		if (at >= w->strands[k].first && at < w->strands[k].first + w->strands[k].n)
-			reach[k] = at - w->strands[k].first + 1;
-	/* Every round passes over changes that were not passed before: at most all of them. */
-	while (more) {
-		more = false;
-		for (size_t k = 0; k < w->n_strands; k++)
-			for (; seen[k] < reach[k]; seen[k]++, more = true) {
-				const struct fold_change *c =
-					&w->all[w->strands[k].first + seen[k]];
-
-				for (size_t d = 0; d < c->body.n_deps; d++) {
-					size_t dep;
-
-					if (!dep_of(w, c, d, &dep))
-						continue;
-					for (size_t j = 0; j < w->n_strands; j++) {
-						size_t first = w->strands[j].first;
-
-						if (dep >= first &&
-							dep < first + w->strands[j].n &&
-							dep - first + 1 > reach[j])
-							reach[j] = dep - first + 1;
-					}
-				}
-			}
-	}
-	if (find(w, a, &at))
-		for (size_t k = 0; k < w->n_strands; k++)
-			if (at >= w->strands[k].first &&
-				at < w->strands[k].first + w->strands[k].n)
-				*ret = at - w->strands[k].first < reach[k];
-	return 0;
-}
-
-/* Two that supersede one entry without knowing of each other stand in conflict, each until it
- * is superseded itself (P10.2). */
-static int judge_pair(struct folding *w, size_t x, size_t y)
-{
-	struct fold_entry *a = &w->f->entries[x], *b = &w->f->entries[y];
-	bool knew = false;
-	int r;
-
-	if (a->change == b->change)
-		return 0;
-	r = is_ancestor(w, &a->change->ref, &b->change->ref, &knew);
-	if (!r && !knew)
-		r = is_ancestor(w, &b->change->ref, &a->change->ref, &knew);
-	if (r)
-		return err_up(r);
-	if (!knew && a->status == ENTRY_CURRENT)
-		a->status = ENTRY_CONFLICT;
-	if (!knew && b->status == ENTRY_CURRENT)
-		b->status = ENTRY_CONFLICT;
-	return 0;
-}
-
-static int judge_entries(struct folding *w)
-{
-	struct claims c = { 0 };
-	struct fold *f = w->f;
-	int r = 0;
-
-	for (size_t i = 0; i < f->n_entries && !r; i++) {
-		const struct entry *e = f->entries[i].entry;
-
-		if (!is_counted(f->entries[i].change))
-			continue;
-		r = add_claims(w, &c, i, e->supersedes, e->n_supersedes);
-		if (!r)
-			r = add_claims(w, &c, i, e->corrects, e->n_corrects);
-	}
-	if (r)
-		return err_up(r);
-	if (c.n)
-		qsort(c.v, c.n, sizeof(*c.v), claim_order);
-	for (size_t i = 0; i < c.n; i++)
-		f->entries[c.v[i].target].status = ENTRY_SUPERSEDED;
-	for (size_t i = 0; i < c.n && !r; i++)
-		for (size_t k = i + 1; k < c.n && c.v[k].target == c.v[i].target && !r; k++)
-			r = judge_pair(w, c.v[i].by, c.v[k].by);
-	for (size_t i = 0; i < f->n_entries; i++)
-		f->conflicts += f->entries[i].status == ENTRY_CONFLICT;
-	return r ? err_up(r) : 0;
-}
-
 int fold_arrange(struct fold *f, struct fold_change *all, size_t n)
 {
 	struct folding w = { .f = f, .all = all, .n = n };
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r; i++) {
-		if (!is_counted(&all[i]))
+		if (!fold_counts(&all[i]))
 			all[i].clock = all[i].ref.at.seq > 1 ? all[i - 1].clock : 0;
 		r = strand_of(&w, i);
 	}
 	if (!r)
 		r = put_in_order(&w);
 	if (!r)
-		r = judge_entries(&w);
+		r = fold_judge(&w);
 	return r ? err_up(r) : 0;
 }
 
@@ -455,7 +321,7 @@ int fold_state(struct fold *f, struct crypto *c, const struct secret *key)
 	for (size_t i = 0; i < f->n_changes; i++) {
 		const struct fold_change *change = &f->changes[i];
 
-		if (!is_counted(change))
+		if (!fold_counts(change))
 			continue;
 		put_bytes(&wr, change->ref.change.b, HASH_LEN);
 		put_u32(&wr, (uint32_t)change->body.n_entries);
