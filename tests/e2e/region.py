@@ -244,19 +244,6 @@ class Region:
             wait_for(lambda: self.status().link == 'connected', 20, f'the link of {self.name}')
         return self
 
-    def link_until(self, more):
-        """Starts kith-link, and returns as soon as so many more changes are held: asked without a
-        pause, since all of a transfer takes a few times as long as a tenth of it."""
-        with self.client() as c:
-            def held():
-                return c.ask(verb='status')[0].status.changes
-
-            enough, end = held() + more, time.monotonic() + 60 * SLOW
-            self.start_link(ready=False)
-            while held() < enough:
-                if time.monotonic() > end:
-                    raise Waited(f'{self.name}: {more} changes do not come')
-
     def _listens(self):
         with open(self.config, encoding='utf-8') as f:
             return 'listen = ""' not in f.read()
@@ -344,14 +331,15 @@ class Region:
                  f'{self.name} in session with {other.name}')
 
 
-def introduce(a, b):
-    """Each gets the other's card, and they come into session."""
+def introduce(a, b, way=None):
+    """Each gets the other's card, and they come into session. way: where b dials a, if that is not
+    what stands on the card."""
     cards = {}
     for region in (a, b):
         cards[region] = os.path.join(region.dir, f'{region.name}.{time.monotonic_ns()}.card')
         region.ctl('region', 'card', '--out', cards[region])
     a.ctl('peer', 'add', cards[b], '--yes')
-    b.ctl('peer', 'add', cards[a], '--yes')
+    b.ctl('peer', 'add', cards[a], *(['--endpoint', way] if way else []), '--yes')
     a.wait_live(b)
     b.wait_live(a)
 

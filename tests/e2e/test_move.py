@@ -14,10 +14,14 @@ import unittest
 
 import region as kith
 from control_client import Problem
+from strait import Strait
 
 SEED = int(os.environ.get('SEED') or random.SystemRandom().randrange(1 << 32))
 BEGUN = {'north-west': 'custodian'}
 MOVED = {'north-west': 'reader', 'south-west': 'custodian'}
+NOTES = 2000  # of a record that is killed on its way, of some 800 bytes each,
+KILLS = 3
+SOME = 300000  # which is more than one message; KILLS times that is less than the record
 
 
 def ask(region, **request):
@@ -58,18 +62,8 @@ def kill_link(region):
     link.end(signal.SIGKILL)
 
 
-class Moves(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        f = kith.Federation()
-        cls.addClassCleanup(f.close)
-        cls.work = f.dir
-        cls.regions = [f.region(name).start()
-                       for name in ('north-west', 'south-west', 'north-east')]
-        cls.north, cls.south, cls.east = cls.regions
-        for i, a in enumerate(cls.regions):
-            for b in cls.regions[i + 1:]:
-                kith.introduce(a, b)
+class Work(unittest.TestCase):
+    """What all of them do with a record of north-west."""
 
     def record(self, *notes):
         made = self.north.ctl('record', 'new', json=True)['made']['record']
@@ -102,6 +96,20 @@ class Moves(unittest.TestCase):
         self.assertEqual(done.status, 1, done.out + done.err)
         self.assertIn(problem + ':', done.err)
         self.assertIn('next:', done.err)
+
+
+class Moves(Work):
+    @classmethod
+    def setUpClass(cls):
+        f = kith.Federation()
+        cls.addClassCleanup(f.close)
+        cls.work = f.dir
+        cls.regions = [f.region(name).start()
+                       for name in ('north-west', 'south-west', 'north-east')]
+        cls.north, cls.south, cls.east = cls.regions
+        for i, a in enumerate(cls.regions):
+            for b in cls.regions[i + 1:]:
+                kith.introduce(a, b)
 
     # What people decide.
 
@@ -155,19 +163,13 @@ class Moves(unittest.TestCase):
         self.assertEqual(answers[0].err.replace(record, 'R'), answers[1].err.replace(nowhere, 'R'))
         self.assertEqual(state(self.south, record), 'complete')
 
-    def test_nothing_is_accepted_before_it_is_complete(self):
-        record = self.record(*[f'note {n} ' + 'x' * 300 for n in range(8000)])
-        kill_link(self.south)
-        self.offer(record)
-        self.south.link_until(800)
-        kill_link(self.south)
-        move = move_of(self.south, record)
-        self.assertEqual(move.state, 'receiving')
-        self.assertLess(move.held, move.of)
-        self.refused('record-incomplete', self.south, 'move', 'accept', record, '--worker', 'A')
-        self.south.start_link()
-        until(lambda: state(self.south, record) == 'complete', 'the record is complete')
-        self.accept(record)
+    def test_what_has_arrived_is_acknowledged_within_seconds(self):
+        record = self.offered(self.record('x'))
+        self.append(record, ['one more', 'and another'])
+        until(lambda: 'and another' in notes_of(self.south, record), 'it has arrived')
+        kith.wait_for(lambda: self.north.peers()['south-west'].unsent == 0, 5, 'acknowledged')
+        shown = {p['name']: p for p in self.north.ctl('peers', json=True)['peers']}
+        self.assertEqual(shown['south-west']['unsent'], 0)
 
     def test_what_is_unknown_or_offered_already_cannot_be_offered(self):
         record = self.record('x')
@@ -190,19 +192,6 @@ class Moves(unittest.TestCase):
 
     # What a kill does.
 
-    def progress(self, record, enough):
-        """The first progress event of a move, at south-west, that is enough; None: kithd was
-        gone, or everything had come."""
-        with self.south.client() as c:
-            request = c.start('move show', record=record, follow=True)
-            for reply in c.replies(request):
-                p = reply.progress
-                if reply.HasField('progress') and enough(p.done, p.of):
-                    return p.done, p.of
-                if p.of and p.done == p.of:
-                    return None
-        return None
-
     def test_links_come_back_by_themselves_after_a_kill_of_either_program(self):
         for kill, start in ((lambda: kill_link(self.south), self.south.start_link),
                             (self.south.kill, self.south.start_kithd),
@@ -215,6 +204,38 @@ class Moves(unittest.TestCase):
                 a.wait_live(b, 60)
             self.assertTrue(self.south.link.alive() and self.north.link.alive())
         self.offered(self.record('after the kills'))
+
+
+class Kills(Work):
+    """South-west dials north-west by a way on which only so much comes as is let through."""
+
+    @classmethod
+    def setUpClass(cls):
+        f = kith.Federation()
+        cls.addClassCleanup(f.close)
+        cls.work = f.dir
+        cls.north = f.region('north-west').start()
+        cls.south = f.region('south-west', listen=False).start()
+        cls.strait = Strait(cls.north.port)
+        cls.addClassCleanup(cls.strait.close)
+        kith.introduce(cls.north, cls.south, cls.strait.endpoint)
+
+    def tearDown(self):
+        self.strait.let()
+
+    def test_nothing_is_accepted_before_it_is_complete(self):
+        record = self.record(*[f'note {n} ' + 'x' * 200 for n in range(NOTES)])
+        self.strait.hold()
+        self.offer(record)
+        self.strait.let(SOME)
+        until(lambda: self.held(record) > 1, 'a part of it came')
+        move = move_of(self.south, record)
+        self.assertEqual(move.state, 'receiving')
+        self.assertLess(move.held, move.of)
+        self.refused('record-incomplete', self.south, 'move', 'accept', record, '--worker', 'A')
+        self.strait.let()
+        until(lambda: state(self.south, record) == 'complete', 'the record is complete')
+        self.accept(record)
 
     def append_with_a_kill(self, record, notes, rng):
         """Notes one by one through a stock client, many under way, and kithd is killed in
@@ -247,20 +268,31 @@ class Moves(unittest.TestCase):
         self.assertEqual(acknowledged - set(held), set(), 'acknowledged, and lost')
         self.append(record, [n for n in notes if n not in held])
 
+    def held(self, record):
+        move = move_of(self.south, record)
+        return move.held if move else 0
+
     def transfer_with_kills(self, record, rng):
-        """Follows the transfer; at random events one of the four programs is killed."""
+        """Lets an offered record through in parts, and kills one of the four programs while more
+        comes. All parts together are less than the record."""
         victims = (('north-west kithd', self.north.kill, self.north.start_kithd),
                    ('south-west kithd', self.south.kill, self.south.start_kithd),
                    ('north-west kith-link', lambda: kill_link(self.north), self.north.start_link),
                    ('south-west kith-link', lambda: kill_link(self.south), self.south.start_link))
-        killed = []
-        for share in sorted(rng.random() for _ in range(3)):
-            until(lambda: move_of(self.south, record), 'the offer is there')
-            at = self.progress(record, lambda held, of, share=share: held >= share * of)
+        killed, held = [], 1
+        for _ in range(KILLS):
+            self.strait.let(SOME)
+            until(lambda held=held: self.held(record) > held, f'more of it came, after {killed}')
             name, kill, start = rng.choice(victims)
+            self.strait.let(rng.randrange(1, SOME // 4))
             kill()
             start()
-            killed.append(f'{name} at {at}')
+            held = self.held(record)
+            killed.append(f'{name} at {held}')
+            move = move_of(self.south, record)
+            self.assertEqual(move.state, 'receiving', killed)
+            self.assertLess(move.held, move.of, killed)
+        self.strait.let()
         until(lambda: state(self.south, record) == 'complete', f'complete, after {killed}')
         return killed
 
@@ -269,9 +301,10 @@ class Moves(unittest.TestCase):
 
     def life(self, rng, turn):
         """A record from its first note to its second custodian, with kills all along."""
-        notes = [f'round {turn}, note {n}: ' + 'y' * 200 for n in range(2000)]
+        notes = [f'round {turn}, note {n}: ' + 'y' * 200 for n in range(NOTES)]
         record = self.record()
         self.append_with_a_kill(record, notes, rng)
+        self.strait.hold()
         self.offer(record)
         killed = self.transfer_with_kills(record, rng)
         self.accept(record)
