@@ -134,8 +134,11 @@ void outbox_done(struct outbox *b)
 static int queue(struct outbox *b, struct span bytes)
 {
 	struct writer w;
-	int r = grow(&b->at, &b->start, b->len, &b->room, bytes.len, SIZE_MAX);
+	int r;
 
+	if (!bytes.len)
+		return 0; /* and the queue may have no memory yet */
+	r = grow(&b->at, &b->start, b->len, &b->room, bytes.len, SIZE_MAX);
 	if (r < 0)
 		return err_up(r);
 	w = writer_of(b->at + b->len, b->room - b->len);
