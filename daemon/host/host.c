@@ -101,12 +101,28 @@ int host_open(struct host *h, struct why *why)
 	return open_store(h, &store_key, why);
 }
 
+/* What turns have written goes to its place, so that the next start has nothing to do again. If
+ * that fails nothing is lost. */
+static void settle_store(struct host *h)
+{
+	struct why why;
+
+	if (!h->store)
+		return;
+	if (h->turn.open)
+		store_turn_abort(h->store);
+	h->turn.open = false;
+	if (store_checkpoint(h->store, &why) < 0)
+		err_forget();
+}
+
 void host_close(struct host *h)
 {
 	verify_end(h);
 	if (h->wake > 0)
 		(void)close(h->wake);
 	h->node = node_free(h->node);
+	settle_store(h);
 	h->store = store_close(h->store);
 	host_keys_done(&h->keys);
 	h->crypto = crypto_free(h->crypto);

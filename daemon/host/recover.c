@@ -33,18 +33,17 @@ static int make(struct host *h, struct why *why)
 		.quota_peer = h->conf.quota_peer,
 		.remove_former = !h->conf.keep_former,
 	};
-	struct store_read *read;
 	struct view view;
 	int r;
 
 	h->node = node_free(h->node);
 	h->n_live = 0;
 	h->news = true;
-	r = store_read_begin(h->store, h->crypto, &read, &view);
+	r = store_turn_begin(h->store, &view);
 	if (r < 0)
 		return err_up(r);
 	r = node_new(h->crypto, &h->keys, &o, &view, &h->node, why);
-	store_read_end(read);
+	store_turn_abort(h->store);
 	return r < 0 ? err_up(r) : r;
 }
 

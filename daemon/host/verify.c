@@ -131,10 +131,16 @@ static int refuse(
 int verify_asked(struct host *h, const struct action *a)
 {
 	struct verifying *v;
+	struct why why;
 	int r;
 
 	if (h->verifying)
 		return refuse(h, a, PROBLEM_BUSY, "the store is being verified already");
+	r = store_checkpoint(h->store, &why);
+	if (r == STORE_E_FULL)
+		return refuse(h, a, PROBLEM_DISK_FULL, why.text);
+	if (r != 0)
+		return r < 0 ? err_up(r) : err_new(-EIO);
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return err_new(-ENOMEM);

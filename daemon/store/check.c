@@ -120,12 +120,35 @@ static int stat_shared(struct store *s, struct store_stat *ret)
 	return 0;
 }
 
+/* What no checkpoint has committed yet counts too. */
+static int stat_turns(const struct store *s, struct store_stat *ret)
+{
+	MDB_txn *txn = s->turn.mdb[ENV_DATA];
+	MDB_stat stat;
+
+	for (unsigned t = 0; t < TABLE_COUNT && txn; t++) {
+		const int rc =
+			table_env(t) == ENV_DATA ? mdb_stat(txn, s->tables[t], &stat) : 0;
+
+		if (rc)
+			return err_new(env_fatal(rc));
+		if (table_env(t) == ENV_DATA)
+			ret->rows[t] = stat.ms_entries;
+	}
+	if (txn && turns_bytes(s, ENV_DATA) > ret->used_bytes)
+		ret->used_bytes = turns_bytes(s, ENV_DATA);
+	return 0;
+}
+
 int store_stat(struct store *s, struct store_stat *ret)
 {
 	struct store_stat stat = { .commits = s->commits, .flushes = s->flushes };
 	int r;
 
 	r = stat_shared(s, &stat);
+	if (r)
+		return err_up(r);
+	r = stat_turns(s, &stat);
 	if (r)
 		return err_up(r);
 	*ret = stat;

@@ -75,10 +75,14 @@ static int make_store(const char *dir, const struct store_options *o, struct cry
 	int r;
 
 	r = crypto_random(c, m.store.b, sizeof(m.store.b));
+	if (!r)
+		r = redo_name(&m.epoch);
 	if (r)
 		return err_odd(r);
 	for (unsigned e = 0; e < ENV_COUNT && !r; e++)
 		r = make_env(dir, e, o, c, key, &m, why);
+	if (!r)
+		r = redo_create(dir, why);
 	if (!r)
 		r = flush_path(dir, why);
 	return r;
@@ -94,6 +98,7 @@ static void unmake_store(const char *dir)
 		"keys/lock.mdb",
 		"data",
 		"keys",
+		"redo",
 	};
 
 	for (size_t i = 0; i < COUNT(files); i++) {

@@ -17,6 +17,7 @@
 
 #define FORMAT_LEN 4
 #define NAME       "store"
+#define EPOCH      SPAN_LIT("redo")
 #define BOX_LEN    (12 + 16 + 16) /* nonce, the store's id, tag */
 
 static const struct row_form form = { .table = NAME, .sealed = false };
@@ -59,6 +60,8 @@ static int marks_put(const struct env *e, MDB_txn *txn, MDB_dbi dbi, struct cryp
 	if (!r)
 		r = mark_put(e, txn, dbi, c, SPAN_LIT("id"), SPAN_OF(m->store), why);
 	if (!r)
+		r = mark_put(e, txn, dbi, c, EPOCH, SPAN_OF(m->epoch), why);
+	if (!r)
 		r = row_pack(c, key, at, SPAN_OF(m->store), &boxed, &box);
 	if (!r)
 		r = mark_put(e, txn, dbi, c, at.key, box, why);
@@ -76,6 +79,16 @@ int marks_put_format(
 	put_u32(&w, format);
 	return rc ? env_explain(e, rc, why)
 		  : mark_put(e, txn, dbi, c, SPAN_LIT("format"), writer_span(&w), why);
+}
+
+int marks_put_epoch(const struct env *e, MDB_txn *txn, struct crypto *c, const struct id *epoch,
+	struct why *why)
+{
+	MDB_dbi dbi;
+	const int rc = mdb_dbi_open(txn, NAME, 0, &dbi);
+
+	return rc ? env_explain(e, rc, why)
+		  : mark_put(e, txn, dbi, c, EPOCH, SPAN_OF(*epoch), why);
 }
 
 int marks_write(const struct env *e, enum env_id id, struct crypto *c, const struct secret *key,
@@ -196,6 +209,8 @@ static int marks_get(const struct env *e, MDB_txn *txn, MDB_dbi dbi, struct cryp
 		r = format_check(e, SPAN_OF(format), &m.format, why);
 	if (!r)
 		r = mark_get(e, txn, dbi, c, SPAN_LIT("id"), m.store.b, ID_LEN, why);
+	if (!r)
+		r = mark_get(e, txn, dbi, c, EPOCH, m.epoch.b, ID_LEN, why);
 	if (!r)
 		r = mark_get(e, txn, dbi, c, SPAN_LIT("check"), box, sizeof(box), why);
 	if (!r)

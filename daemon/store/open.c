@@ -4,7 +4,7 @@
  * Open
  *
  * From a directory to a store that may be trusted to answer: the lock, then each environment's
- * length, marks and tables. Whatever is wrong is said before a row is read.
+ * length, marks and tables, then the redo file. Whatever is wrong is said before a row is read.
  */
 
 #include "daemon/store/inside.h"
@@ -146,11 +146,17 @@ static int open_in(struct store *s, const char *dir, const struct store_options 
 		r = marks_read(&s->env[e], s->crypto, key, &marks[e], why);
 	if (!r)
 		r = twins_check(marks, dir, why);
+	if (!r)
+		r = redo_open(&s->redo, dir, o->unflushed, why);
+	if (!r)
+		redo_begin(&s->redo, &marks[ENV_DATA].epoch);
 	/* Format 1 is the first: the first step comes with format 2. */
 	if (!r)
 		r = upgrade_run(s, dir, marks, STORE_FORMAT, NULL, 0, why);
 	for (unsigned e = 0; e < ENV_COUNT && !r; e++)
 		r = tables_open(s, e, why);
+	if (!r)
+		r = turns_begin(s, true, why);
 	if (!r)
 		r = store_check_readers(s, &dead);
 	return r;
@@ -191,10 +197,12 @@ struct store *store_close(struct store *s)
 
 	if (s->in_turn)
 		store_turn_abort(s);
+	txn_end(&s->turn);
 	scratch_done(&s->turn.opened);
 	scratch_done(&s->turn.packed);
 	for (unsigned e = 0; e < ENV_COUNT; e++)
 		env_close(&s->env[e]);
+	redo_close(&s->redo);
 	if (s->lock >= 0)
 		(void)close(s->lock);
 	secret_done(&s->key);

@@ -3,9 +3,10 @@
 /*
  * Upgrade
  *
- * From an older format to this one: both environments are copied beside the store first, then
- * each goes up step by step, its mark in the transaction of the step. Whatever interrupts it,
- * the next open goes on where it was.
+ * From an older format to this one: what the redo file has goes into the format that it was
+ * written for, both environments are copied beside the store, then each goes up step by step,
+ * its mark in the transaction of the step. Whatever interrupts it, the next open goes on where
+ * it was.
  */
 
 #include "daemon/store/inside.h"
@@ -36,7 +37,8 @@ static char *beside(const char *dir, uint32_t format, const char *end)
 /* What an attempt that was interrupted has left; never a copy that is whole. */
 static void remove_part(const char *part)
 {
-	static const char *const files[] = { "data/data.mdb", "keys/data.mdb", "data", "keys" };
+	static const char *const files[] = { "data/data.mdb", "keys/data.mdb", "data", "keys",
+		"redo" };
 
 	for (size_t i = 0; i < COUNT(files); i++) {
 		CLEANUP(path_drop) char *path = path_of(part, files[i]);
@@ -124,6 +126,8 @@ static int back_up(const struct store *s, const char *dir, uint32_t format, stru
 	for (unsigned e = 0; e < ENV_COUNT && !r; e++)
 		r = copy_env(&s->env[e], e, part, why);
 	if (!r)
+		r = redo_create(part, why);
+	if (!r)
 		r = flush_path(part, why);
 	if (!r && rename(part, whole) < 0)
 		r = path_trouble(whole, errno, why);
@@ -164,6 +168,16 @@ static int one_step(
 	return rc ? env_explain(e, rc, why) : r;
 }
 
+static int settle(struct store *s, struct why *why)
+{
+	int r = turns_begin(s, true, why);
+
+	if (!r)
+		r = store_checkpoint(s, why);
+	txn_end(&s->turn);
+	return r;
+}
+
 int upgrade_run(struct store *s, const char *dir, const struct marks marks[ENV_COUNT],
 	uint32_t to, const struct upgrade_step *steps, size_t n, struct why *why)
 {
@@ -176,7 +190,9 @@ int upgrade_run(struct store *s, const char *dir, const struct marks marks[ENV_C
 		lowest = marks[e].format < lowest ? marks[e].format : lowest;
 	if (lowest == to)
 		return 0;
-	r = back_up(s, dir, lowest, why);
+	r = settle(s, why);
+	if (!r)
+		r = back_up(s, dir, lowest, why);
 	for (size_t i = 0; i < COUNT(order) && !r; i++)
 		for (uint32_t f = marks[order[i]].format; f < to && !r; f++) {
 			const struct upgrade_step *step = step_from(steps, n, f);

@@ -37,6 +37,13 @@ static bool before(struct span a, struct span b)
 	return order < 0 || (order == 0 && a.len < b.len);
 }
 
+/* LMDB said what nobody can do anything about. */
+static int fatal(struct txn *x, int rc)
+{
+	x->broken = true;
+	return env_fatal(rc);
+}
+
 /* The LMDB transaction for a table. A turn gets the one over the keys when it first asks. */
 static int mdb_of(struct txn *x, enum table t, MDB_txn **ret)
 {
@@ -49,7 +56,7 @@ static int mdb_of(struct txn *x, enum table t, MDB_txn **ret)
 		rc = mdb_txn_begin(
 			x->store->env[e].mdb, NULL, x->writing ? 0 : MDB_RDONLY, &x->mdb[e]);
 		if (rc)
-			return err_new(env_fatal(rc));
+			return err_new(fatal(x, rc));
 	}
 	*ret = x->mdb[e];
 	return 0;
@@ -66,7 +73,7 @@ static int cursor_of(struct txn *x, enum table t, MDB_cursor **ret)
 	if (!x->cursors[t]) {
 		rc = mdb_cursor_open(mdb, x->store->tables[t], &x->cursors[t]);
 		if (rc)
-			return err_new(env_fatal(rc));
+			return err_new(fatal(x, rc));
 	}
 	*ret = x->cursors[t];
 	return 0;
@@ -108,7 +115,7 @@ static int get(void *ctx, enum table t, struct span key, struct span *ret)
 	if (rc == MDB_NOTFOUND)
 		return VIEW_NONE;
 	if (rc)
-		return err_new(env_fatal(rc));
+		return err_new(fatal(x, rc));
 	r = unpack(x, t, key, v, ret);
 	if (!r && x->writing)
 		recent_keep(&x->store->recent, t, key, *ret);
@@ -135,7 +142,7 @@ static int seek(void *ctx, enum table t, struct span prefix, struct span from,
 	if (rc == MDB_NOTFOUND)
 		return VIEW_NONE;
 	if (rc)
-		return err_new(env_fatal(rc));
+		return err_new(fatal(x, rc));
 	return found(x, t, prefix, k, v, ret_key, ret);
 }
 
@@ -173,7 +180,7 @@ static int back_from(struct txn *x, enum table t, struct span prefix, struct spa
 	if (rc == MDB_NOTFOUND)
 		return VIEW_NONE;
 	if (rc)
-		return err_new(env_fatal(rc));
+		return err_new(fatal(x, rc));
 	return found(x, t, prefix, k, v, ret_key, ret);
 }
 
@@ -201,8 +208,10 @@ static int spoil(struct txn *x, enum env_id e, int rc)
 {
 	const int trouble = env_trouble(&x->store->env[e], rc);
 
-	if (trouble < 0)
+	if (trouble < 0) {
+		x->broken = true;
 		return err_up(trouble);
+	}
 	x->spoilt = rc;
 	x->spoilt_in = e;
 	return VIEW_FULL;
@@ -216,6 +225,20 @@ static int writable(struct txn *x, enum table t, struct span key, MDB_txn **ret)
 	if (!key.len || key.len > VIEW_KEY_MAX)
 		return err_new(-EINVAL);
 	return mdb_of(x, t, ret);
+}
+
+/* A row of the data is written again from the redo file if need be; the keys commit as they
+ * are. */
+static void wrote(
+	struct txn *x, enum table t, enum redo_kind kind, struct span key, struct span row)
+{
+	const char *name = row_form(t).table;
+
+	x->dirty[table_env(t)] = true;
+	if (table_env(t) == ENV_DATA)
+		redo_add(&x->store->redo,
+			&(struct redo_op){
+				kind, { (const uint8_t *)name, strlen(name) }, key, row });
 }
 
 static int write_row(
@@ -247,7 +270,8 @@ static int write_row(
 	}
 	if (rc)
 		return spoil(x, table_env(t), rc);
-	x->dirty[table_env(t)] = x->grown[table_env(t)] = true;
+	wrote(x, t, flags & MDB_APPEND ? REDO_APPEND : REDO_PUT, at.key, row);
+	x->grown[table_env(t)] = true;
 	return 0;
 }
 
@@ -264,12 +288,14 @@ static int append(void *ctx, enum table t, struct span key, struct span value)
 static int del(void *ctx, enum table t, struct span key)
 {
 	struct txn *x = ctx;
-	MDB_val k = val_of(key);
+	uint8_t own[VIEW_KEY_MAX];
+	MDB_val k = { .mv_size = key.len, .mv_data = own };
 	MDB_txn *mdb;
 	int r = writable(x, t, key, &mdb), rc;
 
 	if (r)
 		return r;
+	memcpy(own, key.at, key.len); /* as in write_row() */
 	recent_drop(&x->store->recent, t, key);
 	txn_drop_cursor(x, t);
 	rc = mdb_del(mdb, x->store->tables[t], &k, NULL);
@@ -277,7 +303,7 @@ static int del(void *ctx, enum table t, struct span key)
 		return VIEW_NONE;
 	if (rc)
 		return spoil(x, table_env(t), rc);
-	x->dirty[table_env(t)] = true;
+	wrote(x, t, REDO_DEL, span_of(k), (struct span){ 0 });
 	return 0;
 }
 

@@ -4,14 +4,17 @@
 /*
  * Store
  *
- * Two LMDB environments in one directory: data/ and keys/. Nothing else in kith sees LMDB.
+ * Two LMDB environments in one directory, data/ and keys/, and the file redo: what turns have
+ * written since the data environment was last committed. Nothing else in kith sees LMDB.
  *
  * Every row carries the first 8 bytes of SHA-256(table name || 0 || key || value) behind its
  * value, since LMDB has no checksums; rows of sealed tables are AES-256-GCM boxes under
  * store.key with table and key as associated data. Both are taken off before a row is seen.
  *
- * A turn is one write transaction over both environments: keys commit before data (an orphan
- * key is harmless, a missing one is not). No DUPSORT, no WRITEMAP, no NOSYNC, always NOTLS.
+ * A turn is all or nothing over both environments: keys commit before data (an orphan key is
+ * harmless, a missing one is not). Data are durable by a record in the redo file, and part of
+ * their environment from the next checkpoint on; opening does again what the file has. No
+ * DUPSORT, no WRITEMAP, no NOSYNC, always NOTLS.
  */
 
 #include <kith/crypto.h>
@@ -58,15 +61,20 @@ struct store *store_close(struct store *s); /* accepts NULL, returns NULL */
 
 /* A turn. At most one at a time. The view is valid until commit or abort. */
 MUST_USE int store_turn_begin(struct store *s, struct view *ret);
-/* 0; STORE_E_FULL or STORE_E_IO (nothing of the turn is there); < 0 fatal. Returns after the
- * flushes. */
+/* 0; STORE_E_FULL (nothing of the turn is there) or STORE_E_IO (whether it is there is seen
+ * when the store is opened again); < 0 fatal. Returns after the flushes. */
 MUST_USE int store_turn_commit(struct store *s, struct why *why);
 void store_turn_abort(struct store *s);
 /* Whether the open turn has written anything: a turn without writes is not flushed. */
 bool store_turn_dirty(const struct store *s);
 
-/* A read: its view refuses put, append and del with -EPERM. Own struct crypto when it is used
- * on another thread. Keep it short: it pins pages. */
+/* Between turns: makes what they have written part of the environments. Before a read that is
+ * to see all of it, and before the store is closed in order; a store that is closed without, or
+ * killed, loses nothing. Verdicts as of store_turn_commit(). */
+MUST_USE int store_checkpoint(struct store *s, struct why *why);
+
+/* A read of what the last checkpoint committed: its view refuses put, append and del with
+ * -EPERM. Own struct crypto when it is used on another thread. Keep it short: it pins pages. */
 struct store_read;
 MUST_USE int store_read_begin(
 	struct store *s, struct crypto *c, struct store_read **ret, struct view *view);
@@ -81,8 +89,9 @@ struct store_stat {
 	uint64_t disk_free_bytes, disk_size_bytes;
 	uint64_t rows[TABLE_COUNT];
 	uint64_t last_txn;
-	/* Since open: turns that wrote, and two flushes for each environment that such a turn
-	 * committed (counted also when .unflushed, so that a simulator can gate on them). */
+	/* Since open: turns that wrote, and flushes: one for a record of the redo file, two for
+	 * an environment (counted also when .unflushed, so that a simulator can gate on them).
+	 */
 	uint64_t commits, flushes;
 };
 MUST_USE int store_stat(struct store *s, struct store_stat *ret);

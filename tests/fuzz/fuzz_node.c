@@ -479,6 +479,7 @@ static void lay_ground(void)
 	world_restart(&w);
 	node_free(w.node);
 	demand(store_turn_commit(ground.store, &why) == 0);
+	demand(store_checkpoint(ground.store, &why) == 0); /* every input's turn is undone */
 	ground.begun = w.st;
 	ground.telling = getenv("KITH_FUZZ_TELLING");
 	(void)atexit(leave_ground);

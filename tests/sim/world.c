@@ -190,6 +190,16 @@ void world_node(struct region *r, msec at)
 			.at = at, .kind = ITEM_READY, .region = r->index, .life = r->life });
 }
 
+static const struct store_options on_tmpfs = { .map_size = UINT64_C(256) << 20,
+	.unflushed = true };
+
+static void open_store(struct region *r)
+{
+	struct why why = { { 0 } };
+
+	must(store_open(r->dir, &on_tmpfs, r->crypto, &r->store_key, &r->store, &why));
+}
+
 static void found(struct region *r)
 {
 	char endpoint[32];
@@ -199,7 +209,6 @@ static void found(struct region *r)
 		.n_endpoints = 1,
 		.keys = &r->keys,
 		.curve_key = r->curve };
-	const struct store_options o = { .map_size = UINT64_C(256) << 20, .unflushed = true };
 	struct pubkey unused;
 	struct hash h;
 	struct why why = { { 0 } };
@@ -218,8 +227,8 @@ static void found(struct region *r)
 	must(crypto_hash(r->crypto, (struct span[]){ SPAN_OF(r->sign_public) }, 1, &h));
 	memcpy(r->incarnation.b, h.b, ID_LEN);
 
-	must(store_create(r->dir, &o, r->crypto, &r->store_key, &why));
-	must(store_open(r->dir, &o, r->crypto, &r->store_key, &r->store, &why));
+	must(store_create(r->dir, &on_tmpfs, r->crypto, &r->store_key, &why));
+	open_store(r);
 	must(store_turn_begin(r->store, &r->view));
 	must(region_found(r->crypto, &f, &r->view, &r->id, &why));
 	must(store_turn_commit(r->store, &why));
@@ -253,6 +262,9 @@ void world_restart(struct region *r)
 	r->node = node_free(r->node);
 	r->admits = 0;
 	r->held = r->busy = 0;
+	/* As a killed kithd leaves it. */
+	r->store = store_close(r->store);
+	open_store(r);
 	world_node(r, r->world->now);
 }
 

@@ -124,6 +124,19 @@ UNUSED static void commit(struct fixture *f)
 	assert_int_equal(store_turn_commit(f->store, &f->why), 0);
 }
 
+UNUSED static void checkpoint(struct fixture *f)
+{
+	assert_int_equal(store_checkpoint(f->store, &f->why), 0);
+}
+
+/* As kithd stops: all of it is in the files of LMDB. */
+UNUSED static void fixture_stop(struct fixture *f)
+{
+	if (f->store)
+		checkpoint(f);
+	fixture_close(f);
+}
+
 UNUSED static int get(struct fixture *f, enum table t, struct span key, struct span *ret)
 {
 	return f->view.get(f->view.ctx, t, key, ret);

@@ -312,8 +312,9 @@ static void a_row_asked_for_again_in_a_turn_is_not_read_again(void **state)
 	assert_int_equal(crypto_counts(f->crypto)->hashes, before + 1);
 	store_turn_abort(f->store);
 	begin(f);
+	before = crypto_counts(f->crypto)->hashes;
 	assert_row(f, TABLE_RECORD, text("k"), text("first"));
-	assert_int_equal(crypto_counts(f->crypto)->hashes, before + 2);
+	assert_int_equal(crypto_counts(f->crypto)->hashes, before + 1);
 	store_turn_abort(f->store);
 }
 

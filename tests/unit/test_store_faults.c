@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Store: a full map, a full disk, a disk that fails. The calls with which LMDB writes are
- * answered here, in front of the C library's: a fault is then a certain call, not a chance.
+ * Store: a full map, a full disk, a disk that fails. The calls with which LMDB and the redo
+ * file write are answered here, in front of the C library's: a fault is then a certain call,
+ * not a chance.
  */
 
 #include <setjmp.h>
@@ -204,8 +205,11 @@ static void a_full_map_takes_deletes_and_then_writes_again(void **state)
 	assert_kept(f, "after");
 }
 
-/* A turn whose commit meets .verdict; then the fault is over. */
-static void assert_lost(struct fixture *f, int verdict, const char *says)
+/* Rows of a turn that the redo file takes, and of one that is a checkpoint. */
+static const unsigned lengths[] = { 100, 400 };
+
+/* A turn of so many rows whose commit meets .verdict; then the fault is over. */
+static void assert_lost(struct fixture *f, unsigned rows, int verdict, const char *says)
 {
 	const struct store_stat none = { 0 };
 	struct store_stat before = none, after = none;
@@ -214,7 +218,7 @@ static void assert_lost(struct fixture *f, int verdict, const char *says)
 	assert_int_equal(store_stat(f->store, &before), 0);
 	begin(f);
 	assert_int_equal(put(f, TABLE_RECORD, text("kept"), text("new")), 0);
-	assert_int_equal(fill(f, TABLE_LOG, 0, 100, &n), 0);
+	assert_int_equal(fill(f, TABLE_LOG, 0, rows, &n), 0);
 	assert_int_equal(store_turn_commit(f->store, &f->why), verdict);
 	if (!strstr(f->why.text, says))
 		fail_msg("\"%s\" does not say \"%s\"", f->why.text, says);
@@ -229,10 +233,11 @@ static void a_full_disk_loses_the_turn_and_the_next_one_passes(void **state)
 	static const int errors[] = { ENOSPC, EDQUOT };
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < COUNT(errors); i++) {
+	for (size_t i = 0; i < COUNT(errors) * COUNT(lengths); i++) {
 		keep(f, "old");
-		write_fault = errors[i];
-		assert_lost(f, STORE_E_FULL, "is full: free some space");
+		write_fault = errors[i / COUNT(lengths)];
+		assert_lost(f, lengths[i % COUNT(lengths)], STORE_E_FULL,
+			"is full: free some space");
 		assert_kept(f, "old");
 		keep(f, "after");
 		assert_kept(f, "after");
@@ -246,13 +251,53 @@ static void a_short_write_on_a_full_disk_is_full_and_not_broken(void **state)
 
 	keep(f, "old");
 	write_short = disk_full = true;
-	assert_lost(f, STORE_E_FULL, "is full: free some space");
+	assert_lost(f, lengths[1], STORE_E_FULL, "is full: free some space");
 	assert_kept(f, "old");
 	keep(f, "after");
 	assert_kept(f, "after");
 }
 
-static void assert_stops_until_opened_again(struct fixture *f)
+/* A disk that is full when a checkpoint is due: turns go on as long as the redo file has room,
+ * then they are refused; nothing that was acknowledged is lost, also not when kithd is started
+ * meanwhile. */
+static void a_full_disk_at_a_checkpoint_loses_no_turn_before_it(void **state)
+{
+	struct fixture *f = *state;
+	unsigned n = 0, more;
+
+	keep(f, "old");
+	begin(f);
+	assert_int_equal(fill(f, TABLE_LOG, n, n + 10, &n), 0);
+	commit(f);
+	for (int i = 0; i < 3; i++) {
+		begin(f);
+		assert_int_equal(fill(f, TABLE_LOG, n, n + lengths[1], &more), 0);
+		write_short = disk_full = true;
+		assert_int_equal(store_turn_commit(f->store, &f->why), STORE_E_FULL);
+		assert_int_equal(store_checkpoint(f->store, &f->why), STORE_E_FULL);
+		write_short = false;
+		assert_kept(f, "old");
+		begin(f);
+		assert_int_equal(fill(f, TABLE_LOG, n, n + 10, &n), 0);
+		commit(f);
+		fixture_close(f);
+		fixture_open(f);
+	}
+	disk_full = false;
+	assert_kept(f, "old");
+	begin(f);
+	for (unsigned i = 0; i < 40; i++) {
+		char name[16];
+
+		assert_row(f, TABLE_LOG, numbered(name, i), SPAN_OF(filling));
+	}
+	store_turn_abort(f->store);
+	keep(f, "after");
+	checkpoint(f);
+	assert_kept(f, "after");
+}
+
+static void assert_stops_until_opened_again(struct fixture *f, const char *value)
 {
 	uint64_t rows, damaged;
 
@@ -264,7 +309,10 @@ static void assert_stops_until_opened_again(struct fixture *f)
 
 	fixture_close(f);
 	fixture_open(f);
-	assert_kept(f, "old");
+	begin(f);
+	assert_row(f, TABLE_RECORD, text("kept"), text(value));
+	store_turn_abort(f->store);
+	checkpoint(f);
 	assert_int_equal(store_verify(f->store, NULL, NULL, &rows, &damaged, &f->why), 0);
 	assert_int_equal(damaged, 0);
 	keep(f, "after");
@@ -274,20 +322,25 @@ static void a_write_error_stops_all_turns_until_the_store_is_opened_again(void *
 {
 	struct fixture *f = *state;
 
-	keep(f, "old");
-	write_fault = EIO;
-	assert_lost(f, STORE_E_IO, "failed");
-	assert_stops_until_opened_again(f);
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		keep(f, "old");
+		write_fault = EIO;
+		assert_lost(f, lengths[i], STORE_E_IO, "failed");
+		assert_stops_until_opened_again(f, "old");
+	}
 }
 
+/* What the redo file was given may be there; nobody has heard of it. */
 static void a_flush_error_stops_all_turns_until_the_store_is_opened_again(void **state)
 {
 	struct fixture *f = *state;
 
-	keep(f, "old");
-	sync_fault = EIO;
-	assert_lost(f, STORE_E_IO, "failed");
-	assert_stops_until_opened_again(f);
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		keep(f, "old");
+		sync_fault = EIO;
+		assert_lost(f, lengths[i], STORE_E_IO, "failed");
+		assert_stops_until_opened_again(f, i == 0 ? "new" : "old");
+	}
 }
 
 /* Keys go first: when they cannot be written, nothing that needs them is. */
@@ -342,6 +395,7 @@ int main(void)
 		ON_A_SMALL_MAP(a_full_map_takes_deletes_and_then_writes_again),
 		ON_A_STORE(a_full_disk_loses_the_turn_and_the_next_one_passes),
 		ON_A_STORE(a_short_write_on_a_full_disk_is_full_and_not_broken),
+		ON_A_STORE(a_full_disk_at_a_checkpoint_loses_no_turn_before_it),
 		ON_A_STORE(a_write_error_stops_all_turns_until_the_store_is_opened_again),
 		ON_A_STORE(a_flush_error_stops_all_turns_until_the_store_is_opened_again),
 		ON_A_STORE(when_the_keys_do_not_commit_the_data_does_not_either),

@@ -24,7 +24,7 @@ static void assert_open(struct fixture *f, int want, const char *says)
 {
 	int r;
 
-	fixture_close(f);
+	fixture_stop(f);
 	f->why.text[0] = '\0';
 	r = store_open(f->dir, &f->options, f->crypto, &f->key, &f->store, &f->why);
 	if (r != want)
@@ -65,7 +65,7 @@ static void a_store_is_made_in_a_missing_or_an_empty_directory(void **state)
 
 	assert_create(f, 0, "");
 	fixture_open(f);
-	fixture_close(f);
+	fixture_stop(f);
 	assert_int_equal(entries_in(f->top), 1); /* nothing is left beside it */
 
 	snprintf(f->dir, sizeof(f->dir), "%s/empty///", f->top);
@@ -86,7 +86,7 @@ static void a_store_is_never_made_over_something_else(void **state)
 	begin(f);
 	assert_int_equal(put(f, TABLE_RECORD, text("k"), text("v")), 0);
 	commit(f);
-	fixture_close(f);
+	fixture_stop(f);
 
 	assert_create(f, STORE_E_EXISTS, "not an empty directory");
 	fixture_open(f);
@@ -146,7 +146,7 @@ static void a_store_of_another_process_is_busy_until_that_process_dies(void **st
 	pid_t pid;
 	char byte;
 
-	fixture_close(f);
+	fixture_stop(f);
 	assert_int_equal(pipe(ready), 0);
 	pid = fork();
 	if (!pid) {
@@ -198,7 +198,7 @@ static void a_file_that_is_shorter_than_its_header_says_is_refused(void **state)
 				0);
 		}
 		commit(f);
-		fixture_close(f);
+		fixture_stop(f);
 		whole = file_read(f, names[i]);
 
 		for (int tenths = 9; tenths > 0; tenths--) {
@@ -225,7 +225,7 @@ static void an_environment_that_is_missing_is_not_made_anew(void **state)
 	struct fixture *f = *state;
 	char from[224], to[224];
 
-	fixture_close(f);
+	fixture_stop(f);
 	remove_in(f, "keys/lock.mdb");
 	snprintf(from, sizeof(from), "%s/keys", f->dir);
 	snprintf(to, sizeof(to), "%s/keys.away", f->dir);
@@ -233,8 +233,7 @@ static void an_environment_that_is_missing_is_not_made_anew(void **state)
 	assert_open(f, STORE_E_DAMAGED, "keys/data.mdb is missing");
 	assert_int_equal(rename(to, from), 0);
 	fixture_open(f);
-	fixture_close(f);
-
+	fixture_stop(f);
 	remove_in(f, "data/data.mdb");
 	assert_open(f, STORE_E_DAMAGED, "data/data.mdb is missing");
 	remove_in(f, "data/lock.mdb");
@@ -247,7 +246,7 @@ static void garbage_is_not_an_environment(void **state)
 	struct fixture *f = *state;
 	struct file file;
 
-	fixture_close(f);
+	fixture_stop(f);
 	file = file_read(f, "data/data.mdb");
 	memset(file.at, 0xaa, file.len);
 	file_write(&file);
@@ -270,7 +269,7 @@ static void keys_of_another_store_are_refused(void **state)
 	struct fixture other = *f;
 	char from[224], to[224];
 
-	fixture_close(f);
+	fixture_stop(f);
 	snprintf(other.dir, sizeof(other.dir), "%s/other", f->top);
 	assert_create(&other, 0, "");
 	snprintf(from, sizeof(from), "%s/keys/data.mdb", other.dir);
@@ -312,7 +311,7 @@ static void a_store_of_a_newer_kith_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_close(f);
+	fixture_stop(f);
 	set_format(f, 1, 2);
 	assert_open(f, STORE_E_NEWER, "store format 2, this one knows 1");
 	set_format(f, 2, 0);
@@ -329,7 +328,7 @@ static void damage_in_the_marks_or_a_missing_table_is_found_at_once(void **state
 	uint8_t row[18], bad[18];
 	struct file file;
 
-	fixture_close(f);
+	fixture_stop(f);
 	format_row(f, 1, row);
 	memcpy(bad, row, sizeof(bad));
 	bad[17] ^= 1;
@@ -353,7 +352,7 @@ static void three_rows(struct fixture *f, enum table t)
 	assert_int_equal(put(f, t, text("row-2"), text("the second value")), 0);
 	assert_int_equal(put(f, t, text("row-3"), text("the third value")), 0);
 	commit(f);
-	fixture_close(f);
+	fixture_stop(f);
 }
 
 static void assert_only_row_2_is_damaged(struct fixture *f, enum table t, const char *says)
@@ -386,6 +385,7 @@ static void assert_only_row_2_is_damaged(struct fixture *f, enum table t, const 
 	begin(f);
 	assert_int_equal(put(f, t, text("row-2"), text("the second value")), 0);
 	commit(f);
+	checkpoint(f);
 	assert_int_equal(store_verify(f->store, NULL, NULL, &rows, &damaged, &f->why), 0);
 	assert_int_equal(damaged, 0);
 }
@@ -455,7 +455,7 @@ static void a_row_that_was_moved_to_another_key_is_noticed(void **state)
 		assert_int_equal(put(f, tables[i], text("child-a"), text("of a")), 0);
 		assert_int_equal(put(f, tables[i], text("child-b"), text("of b")), 0);
 		commit(f);
-		fixture_close(f);
+		fixture_stop(f);
 
 		file = file_read(f, "data/data.mdb");
 		assert_true(file_replace(&file, text("child-a"), "child-?") > 0);
@@ -485,7 +485,7 @@ static void verify_counts_every_damaged_row_and_names_the_first(void **state)
 		assert_int_equal(
 			put(f, TABLE_CARD, SPAN_OF(n), text("a card of some region")), 0);
 	commit(f);
-	fixture_close(f);
+	fixture_stop(f);
 	file = file_read(f, "data/data.mdb");
 	assert_int_equal(
 		file_replace(&file, text("a card of some region"), "a card of SOME region"),

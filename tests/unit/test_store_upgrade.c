@@ -68,7 +68,11 @@ static int upgrade(struct fixture *f, uint32_t to, struct marks ret[ENV_COUNT])
 		else
 			assert_int_equal(r, 0);
 	}
+	s.turn.store = &s;
+	assert_int_equal(redo_open(&s.redo, f->dir, false, &f->why), 0);
+	redo_begin(&s.redo, &marks[ENV_DATA].epoch);
 	r = upgrade_run(&s, f->dir, marks, to, steps, COUNT(steps), &f->why);
+	redo_close(&s.redo);
 	for (unsigned e = 0; e < ENV_COUNT; e++)
 		env_close(&s.env[e]);
 	return r;
