@@ -78,13 +78,23 @@ static int add_bundles(struct answer *an)
 	return 0;
 }
 
+static int chain_order(const void *x, const void *y)
+{
+	const struct place *a = x, *b = y;
+	const int order = id_order(&a->author, &b->author);
+
+	return order ? order : id_order(&a->incarnation, &b->incarnation);
+}
+
+/* Every change of a path is looked for in what the asker has, and it may say that it has some
+ * thousand chains: .have is in order. */
 static uint64_t had(const struct message *get, const struct place *at)
 {
-	for (size_t i = 0; i < get->get.n_have; i++)
-		if (id_equal(&get->get.have[i].author, &at->author) &&
-			id_equal(&get->get.have[i].incarnation, &at->incarnation))
-			return get->get.have[i].seq;
-	return 0;
+	const struct place *have = get->get.n_have ? bsearch(at, get->get.have, get->get.n_have,
+							     sizeof(*have), chain_order)
+						   : NULL;
+
+	return have ? have->seq : 0;
 }
 
 static bool lacks(const struct answer *an, const struct place *at)
@@ -273,18 +283,11 @@ static int add_evidence(struct answer *an, const struct place *at)
 	return ADD(an, evidence, bytes);
 }
 
-static int place_order_of_chain(const struct place *a, const struct place *b)
-{
-	const int order = id_order(&a->author, &b->author);
-
-	return order ? order : id_order(&a->incarnation, &b->incarnation);
-}
-
 /* The first change of this chain that is still to be sent. */
 static uint64_t first_of(const struct answer *an, const struct place *chain)
 {
 	const uint64_t held = had(an->get, chain), first = held < UINT64_MAX ? held + 1 : held;
-	const int order = place_order_of_chain(chain, &an->at->next);
+	const int order = chain_order(chain, &an->at->next);
 
 	if (order < 0)
 		return UINT64_MAX; /* sent as it was then; what it got since comes by the feed
@@ -428,6 +431,8 @@ int sync_get(struct step *s, struct peer *p, const struct message *m)
 	if (r)
 		return err_up(r);
 	an.at = find_answering(p, m);
+	if (m->get.n_have)
+		qsort(m->get.have, m->get.n_have, sizeof(*m->get.have), chain_order);
 	do {
 		r = say_some(&an, left, &bytes);
 		if (r)

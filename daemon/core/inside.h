@@ -142,8 +142,10 @@ struct peer {
 	/* how it behaves */
 	msec offended, shut_until;
 	msec idle_since;
-	unsigned idle;     /* messages since then that changed nothing */
-	unsigned offences; /* that ended a link, without a quiet time between them */
+	unsigned idle; /* messages since then that changed nothing */
+	msec greetings_since;
+	unsigned greetings; /* HELLOs since then on links that it has dialled */
+	unsigned offences;  /* that ended a link, without a quiet time between them */
 	uint32_t next_request;
 
 	/* our feed of its: what we asked for */

@@ -25,6 +25,7 @@
 #define QUIET      600000 /* in session without offence: all is forgotten */
 #define IDLE_MAX   64     /* messages that change nothing (P7.5), */
 #define IDLE_TIME  30000  /* in so long */
+#define GREET_MAX  100    /* HELLOs in so long (P8.5) */
 
 struct peer *peer_find(struct node *n, const struct id *region)
 {
@@ -184,13 +185,21 @@ int peer_refuse(struct step *s, struct peer *p, const struct id *record, enum ve
 	return peer_drop(s, p, name);
 }
 
+/* Counts one more of what may be said so often in a while. */
+static bool is_too_often(const struct step *s, msec *since, unsigned *n, unsigned most)
+{
+	if (*n == 0 || s->event->now >= *since + IDLE_TIME) {
+		*since = s->event->now;
+		*n = 0;
+	}
+	return ++*n > most;
+}
+
 int peer_idle(struct step *s, struct peer *p)
 {
-	if (p->idle == 0 || s->event->now >= p->idle_since + IDLE_TIME) {
-		p->idle_since = s->event->now;
-		p->idle = 0;
-	}
-	return ++p->idle > IDLE_MAX ? peer_refuse(s, p, NULL, VERDICT_TOO_OFTEN, true) : 0;
+	if (is_too_often(s, &p->idle_since, &p->idle, IDLE_MAX))
+		return peer_refuse(s, p, NULL, VERDICT_TOO_OFTEN, true);
+	return 0;
 }
 
 static int count_rows(struct step *s, enum table table, const struct id *region, uint64_t *ret)
@@ -466,8 +475,12 @@ static int take_hello(struct step *s, struct peer *p, const struct signed_bytes 
 	struct sig sig;
 	struct id region;
 	enum card_news news;
-	int r = wire_hello_decode(sh->bytes, s->arena, &h);
+	int r;
 
+	/* Who cannot stay dials twice a second, at most. */
+	if (!p->dialled && is_too_often(s, &p->greetings_since, &p->greetings, GREET_MAX))
+		return peer_refuse(s, p, NULL, VERDICT_TOO_OFTEN, true);
+	r = wire_hello_decode(sh->bytes, s->arena, &h);
 	if (r)
 		return r < 0 ? err_up(r)
 			     : peer_refuse(s, p, NULL, VERDICT_HELLO_MALFORMED, true);

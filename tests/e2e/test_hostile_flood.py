@@ -175,6 +175,45 @@ class Floods(HostileCase):
         self.assertLess(len(refused), 12)
         self.named(evil, 'no-version-in-common')
 
+    def test_greetings_that_are_good_as_fast_as_it_can_are_bounded_and_named(self):
+        evil = self.evil('greeter')
+        at = len(self.north.kithd.lines)
+
+        def greet():
+            with evil.link(self.north) as link:
+                try:
+                    link.greet(5)
+                except Gone:
+                    pass
+        self.meanwhile(greet)
+        self.named(evil, 'asks-too-much')
+        said = [x for x in self.north.kithd.lines[at:] if evil.name in x]
+        self.assertLess(len(said), 250, 'lines in the journal')
+
+    def test_questions_that_name_thousands_of_chains_keep_nobody_waiting(self):
+        evil = self.evil('haves')
+        record = shared(evil, self.north, 'path')
+        for _ in range(2000):
+            record.put_control(evil, 99, term=1)
+        chain = record.chains[evil.id, evil.incarnation()]
+        link = self.live(evil)
+        link.feed(record.id)
+        for at in range(0, len(chain), 250):
+            link.answer(link.expect_get(record.id), record, path=chain[at:at + 250],
+                        runs=[chain[at:at + 250]], done=at + 250 >= len(chain))
+        kith.wait_for(lambda: self.circle(record).get(evil.name) == len(chain), 10, 'it is whole')
+        get = peer_pb.Get(record=record.id, budget=1)
+        for _ in range(3000):
+            get.have.add(author=os.urandom(16), incarnation=os.urandom(16), seq=1)
+
+        def ask():
+            get.request += 1
+            link.raw(link.frame(get=get), 2)
+            while link.s.poll(0):
+                link.s.recv()
+            return not link.look()
+        self.meanwhile(ask)
+
     # ---- Strangers ----
 
     def strangers(self, each, n=2000, address='127.0.0.2'):
