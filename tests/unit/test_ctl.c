@@ -170,12 +170,11 @@ static void write_head(int fd, uint32_t len)
 	assert_int_equal(write(fd, &big, 4), 4);
 }
 
-static void frames_of_every_size_go_there_and_back(void **state)
+static void go_there_and_back(struct seen *t, struct ctl_client *c)
 {
-	static const size_t sizes[] = { 0, 1, 3, 4, 5, 4091, 4092, 4093, 65536, FRAME_LIMIT };
+	static const size_t sizes[] = { 0, 1, 3, 4, 5, 4091, 4092, 4093, 65536, FRAME_LIMIT,
+		7 };
 	uint8_t *bytes = malloc(FRAME_LIMIT);
-	struct seen *t = *state;
-	struct ctl_client *c = client(t);
 	struct span got;
 
 	t->echo = true;
@@ -197,6 +196,31 @@ static void frames_of_every_size_go_there_and_back(void **state)
 	ctl_client_free(c);
 	until(t, &t->closed, 1);
 	free(bytes);
+}
+
+static void frames_of_every_size_go_there_and_back(void **state)
+{
+	struct seen *t = *state;
+
+	go_there_and_back(t, client(t));
+}
+
+/* With buffers that are kept from one to the next: what a large one left is not in a small one.
+ */
+static void frames_of_a_bulk_client_go_there_and_back(void **state)
+{
+	struct ctl_server_options bulk = options;
+	struct seen *t = *state;
+	struct ctl_handlers h = handlers_of(t);
+	struct ctl_client *c;
+	struct why why;
+
+	ctl_server_free(t->server);
+	bulk.bulk = true;
+	assert_int_equal(ctl_server_new(t->path, -1, &bulk, &h, &t->server, &why), 0);
+	c = client(t);
+	ctl_client_bulk(c);
+	go_there_and_back(t, c);
 }
 
 static void who_connects_is_known_by_the_kernel(void **state)
@@ -688,6 +712,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(frames_of_every_size_go_there_and_back),
+		T(frames_of_a_bulk_client_go_there_and_back),
 		T(who_connects_is_known_by_the_kernel),
 		T(frame_that_comes_byte_by_byte_arrives_once_and_whole),
 		T(length_over_the_limit_closes_without_reserving_it),

@@ -38,6 +38,7 @@ static struct {
 	unsigned seen[8]; /* events by kind */
 	unsigned tries;   /* requests stepped */
 	uint64_t link;    /* of the latest frame */
+	size_t makes;     /* bytes that each frame makes */
 	bool full_tick;   /* the first tick does not fit */
 	bool full_end;    /* nor does the end of a turn with a request, once */
 	unsigned ended;   /* turns */
@@ -121,6 +122,8 @@ int node_step(struct node *n, const struct event *e, const struct view *v, struc
 	}
 	if (e->kind == EVENT_FRAME)
 		script.link = e->link;
+	if (e->kind == EVENT_FRAME && script.makes && !arena_alloc(out->arena, script.makes))
+		return err_new(-ENOMEM);
 	return e->kind == EVENT_ASK ? asked(e, v, out) : 0;
 }
 
@@ -552,6 +555,29 @@ static void frames_of_kith_link_become_events(void **state)
 	assert_int_equal(script.seen[EVENT_LINK_GONE], 1);
 }
 
+static void what_peers_say_is_heard_in_portions_and_all_of_it(void **state)
+{
+	enum { FRAMES = 12 };
+	struct world *w = *state;
+	struct ctl_client *l = come(w->link, LINK_FRAME_MAX);
+
+	link_say(
+		l, &(struct link_frame){ .kind = LINK_READY, .listen = SPAN_LIT("tcp://a:1") });
+	assert_int_equal(settle(w), 0);
+	script.makes = TURN_LINK_MAX / 3;
+	for (unsigned i = 0; i < FRAMES; i++)
+		link_say(l,
+			&(struct link_frame){
+				.kind = LINK_RECEIVED, .link = 4, .frame = SPAN_LIT("bytes") });
+	assert_int_equal(serve(&w->h), 0);
+	assert_in_range(script.seen[EVENT_FRAME], 3, 4);
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(script.seen[EVENT_FRAME], FRAMES);
+	ctl_client_free(l);
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(script.seen[EVENT_LINK_GONE], 1);
+}
+
 static void second_kith_link_is_refused_and_the_first_stays(void **state)
 {
 	struct world *w = *state;
@@ -721,6 +747,7 @@ int main(void)
 		TEST(client_that_does_not_read_is_not_read_from),
 		TEST(out_of_memory_ends_kithd_or_is_a_lost_turn_but_never_silence),
 		TEST(frames_of_kith_link_become_events),
+		TEST(what_peers_say_is_heard_in_portions_and_all_of_it),
 		TEST(second_kith_link_is_refused_and_the_first_stays),
 		TEST(kith_link_that_says_what_only_kithd_says_is_closed),
 		TEST(lost_turn_drops_kith_link_and_takes_it_back_later),
