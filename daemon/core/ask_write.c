@@ -14,6 +14,22 @@
 #define BODY_FILL_MAX (48 * 1024) /* entries are packed up to here; one may not be larger */
 #define CHILD_MAX     40          /* bytes of an authority or CHILD that is an alias */
 
+/* What a change and the summary take: a seed, a salt, a nonce. One call of chance, not three.
+ */
+#define CHANCE (32 + SEAL_SALT_LEN + 12)
+
+static int append_body(struct step *s, const struct own_change *own, struct ref *ret)
+{
+	int r = crypto_draw(s->crypto, CHANCE);
+
+	if (!r)
+		r = chain_append(s, own, ret);
+	if (!r)
+		r = summary_entries(s, own->record, own->body->entries, own->body->n_entries);
+	crypto_drawn(s->crypto);
+	return r < 0 ? err_up(r) : r;
+}
+
 /* Appends .entries as changes of at most BODY_FILL_MAX. 0, PROBLEM_*. */
 static int append_entries(struct ask *a, const struct id *record, struct entry *entries,
 	size_t n, const char *source, struct ref *ret, uint64_t *ret_changes)
@@ -37,13 +53,11 @@ static int append_entries(struct ask *a, const struct id *record, struct entry *
 				break;
 			b.n_entries++;
 		}
-		r = chain_append(s, &own, ret);
+		r = append_body(s, &own, ret);
 		if (r == BODY_E_KEY)
 			return PROBLEM_KEYS_MISSING;
 		if (r == BODY_E_FORM)
 			return PROBLEM_TOO_LARGE;
-		if (!r)
-			r = summary_entries(s, record, b.entries, b.n_entries);
 		if (r)
 			return err_odd(r);
 		at += b.n_entries;

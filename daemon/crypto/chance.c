@@ -4,7 +4,7 @@
  * Chance
  *
  * The kernel's, asked directly: a buffered generator in the process would survive a fork or a
- * cloned virtual machine.
+ * cloned virtual machine (crypto_draw() is as much as one change takes, and forgotten with it).
  */
 
 #include <errno.h>

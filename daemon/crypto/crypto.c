@@ -7,8 +7,10 @@
  * a box and a hash allocate nothing.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -97,15 +99,44 @@ struct crypto *crypto_free(struct crypto *c)
 	return NULL;
 }
 
-int crypto_random(struct crypto *c, void *into, size_t len)
+static int draw(struct crypto *c, void *into, size_t len)
 {
 	int r;
 
 	c->counts.draws++;
 	r = c->chance.fill(c->chance.ctx, into, len);
+	return r < 0 ? err_up(r) : err_odd(r);
+}
+
+int crypto_random(struct crypto *c, void *into, size_t len)
+{
+	uint8_t *at = c->drawn + DRAW_MAX - c->n_drawn;
+
+	if (!len || len > c->n_drawn)
+		return draw(c, into, len);
+	memcpy(into, at, len);
+	OPENSSL_cleanse(at, len);
+	c->n_drawn -= len;
+	return 0;
+}
+
+int crypto_draw(struct crypto *c, size_t len)
+{
+	int r;
+
+	assert(len <= DRAW_MAX);
+	crypto_drawn(c);
+	r = draw(c, c->drawn + DRAW_MAX - len, len);
 	if (r < 0)
 		return err_up(r);
-	return err_odd(r);
+	c->n_drawn = len;
+	return 0;
+}
+
+void crypto_drawn(struct crypto *c)
+{
+	OPENSSL_cleanse(c->drawn + DRAW_MAX - c->n_drawn, c->n_drawn);
+	c->n_drawn = 0;
 }
 
 const struct crypto_counts *crypto_counts(const struct crypto *c)

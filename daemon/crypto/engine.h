@@ -51,6 +51,8 @@ struct kept_key {
 
 struct crypto {
 	struct chance chance;
+	uint8_t drawn[DRAW_MAX]; /* the last .n_drawn bytes are for who asks next */
+	size_t n_drawn;
 	struct crypto_counts counts;
 	struct hmac mac;
 	struct secret mac_key; /* of .mac */

@@ -55,6 +55,12 @@ struct crypto; /* fetched algorithms, contexts, a small cache of verification ke
 MUST_USE int crypto_new(struct chance chance, struct crypto **ret);
 struct crypto *crypto_free(struct crypto *c); /* accepts NULL, returns NULL */
 MUST_USE int crypto_random(struct crypto *c, void *into, size_t len);
+/* Draws at once what the calls of crypto_random() until crypto_drawn() take, up to .len bytes,
+ * at most DRAW_MAX. What is left then is forgotten: nothing drawn stays from one piece of work
+ * to the next, where a fork or a copy of the machine could use it twice. */
+#define DRAW_MAX 128
+MUST_USE int crypto_draw(struct crypto *c, size_t len);
+void crypto_drawn(struct crypto *c);
 
 /* Counted since crypto_new: gates in the tests are counts (verifications, hashes...). A hash is
  * one crypto_hash or one node of a Merkle tree; boxes, opened ones too, are not seals;

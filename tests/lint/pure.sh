@@ -9,7 +9,7 @@ allowed='mem(cpy|move|set|cmp|chr)|str(len|nlen|cmp|ncmp|chr|rchr|str|spn|cspn)'
 allowed+='|malloc|calloc|realloc|free|qsort|bsearch|v?snprintf|(__errno_location)'
 allowed+='|__[a-z_]+_chk|__assert_fail|_GLOBAL_OFFSET_TABLE_|__tls_get_addr|__stack_chk_fail'
 allowed+='|__(asan|ubsan|tsan|sanitizer)_[a-z0-9_]+|protobuf_c_[a-z0-9_]+'
-allowed+='|crypto_(counts|hash|mac|hkdf|same|random|verify|sign|sign_public|sign_keypair|dh'
+allowed+='|crypto_(counts|hash|mac|hkdf|same|random|draw|drawn|verify|sign|sign_public|sign_keypair|dh'
 allowed+='|dh_public|dh_keypair|seal|open|box|unbox|wrap|unwrap)|merkle_(init|add|root|leaf|tree|path|path_len|climb)'
 allowed+='|secret_done'
 

@@ -486,6 +486,31 @@ static void chance_is_asked_for_exactly_what_a_key_needs(void **state)
 	crypto_free(c);
 }
 
+static void what_is_drawn_at_once_is_taken_in_order_and_its_rest_by_nobody(void **state)
+{
+	static const uint8_t bytes[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	struct script script = { bytes, sizeof(bytes) };
+	struct crypto *c = engine_with((struct chance){ &script, script_fill });
+	uint8_t got[8] = { 0 };
+
+	(void)state;
+	assert_int_equal(crypto_draw(c, 4), 0);
+	assert_int_equal(crypto_random(c, got, 2), 0);
+	assert_int_equal(crypto_random(c, got + 2, 1), 0);
+	assert_memory_equal(got, bytes, 3);
+	assert_int_equal(crypto_random(c, got, 2), 0); /* more than is left of it */
+	assert_memory_equal(got, bytes + 4, 2);
+	crypto_drawn(c);
+	assert_int_equal(crypto_random(c, got, 1), 0);
+	assert_int_equal(got[0], 7);
+	assert_int_equal(crypto_counts(c)->draws, 3);
+	assert_int_equal(crypto_draw(c, 2), -61);
+	assert_int_equal(crypto_random(c, got, 1), 0); /* nothing was kept of that */
+	assert_int_equal(got[0], 8);
+	err_forget();
+	crypto_free(c);
+}
+
 static void the_kernels_chance_fills_large_buffers_and_does_not_repeat(void **state)
 {
 	static uint8_t a[1 << 20], b[1 << 20], zero[64];
@@ -563,6 +588,8 @@ int main(void)
 		IN_ENGINE(a_merkle_tree_of_any_size_has_the_root_of_the_definition),
 		IN_ENGINE(what_is_done_is_counted),
 		cmocka_unit_test(chance_is_asked_for_exactly_what_a_key_needs),
+		cmocka_unit_test(
+			what_is_drawn_at_once_is_taken_in_order_and_its_rest_by_nobody),
 		IN_ENGINE(the_kernels_chance_fills_large_buffers_and_does_not_repeat),
 		cmocka_unit_test(a_wiped_secret_is_zero),
 		cmocka_unit_test(an_engine_without_memory_is_not_made),
