@@ -472,6 +472,22 @@ static int check_quota(struct step *s, const struct checked *k, const struct run
 		       : 0;
 }
 
+/* A control change that came with its path says nothing new: a long path is not read again for
+ * each change of it. */
+static int store_control(struct step *s, const struct header *h, const struct hash *id,
+	const struct wire_change *c)
+{
+	struct hash held;
+	int r = control_has(s->view, &h->record, &h->at, &held);
+
+	if (r < 0)
+		return err_up(r);
+	if (r == ROW_NONE || !hash_equal(&held, id))
+		node_forget(s->node, &h->record);
+	r = control_put(s->view, &h->record, &h->at, id, c, false);
+	return r ? err_odd(r) : 0;
+}
+
 /* The new ones of a run: their rows are written once, however many they are. */
 static int store_run(struct step *s, const struct checked *k, const struct run *run,
 	size_t held, const struct id *from, struct chain_row *row)
@@ -496,11 +512,8 @@ static int store_run(struct step *s, const struct checked *k, const struct run *
 	for (size_t i = held; i < k->n && !r; i++) {
 		const struct header *h = &k->headers[i];
 
-		if (h->flags & FLAG_CONTROL) {
-			r = control_put(s->view, &h->record, &h->at, &k->ids[i],
-				&run->changes[i], false);
-			node_forget(s->node, &h->record);
-		}
+		if (h->flags & FLAG_CONTROL)
+			r = store_control(s, h, &k->ids[i], &run->changes[i]);
 		/* A control change may have changed the circle: look again. */
 		if (!r)
 			r = node_affairs(s, &h->record, &a);

@@ -20,7 +20,8 @@ static size_t path_bytes(const struct affairs *a)
 
 struct filler {
 	struct id record;
-	unsigned n; /* control changes, of about 48 KiB */
+	unsigned n;     /* control changes, of about 48 KiB */
+	unsigned heads; /* in a removal, if not as many as may be */
 };
 
 /* Honest, if odd: circle changes that remove a region which is not there, with many heads. */
@@ -44,7 +45,7 @@ static int fill_path(struct step *s, void *ctx)
 		c.has_before = false;
 		for (unsigned k = 0; k < COUNT(out); k++) {
 			out[k].last = heads;
-			out[k].n_last = k ? 128 : 256;
+			out[k].n_last = f->heads ? f->heads : k ? 128 : 256;
 		}
 		c.removed = out;
 		c.n_removed = COUNT(out);
@@ -86,6 +87,22 @@ static void path_of_several_messages_comes_whole_and_the_record_is_taken_over(vo
 	fix_move(x, SOUTH, &f.record, EAST);
 	assert_true(id_equal(&fix_affairs(x, EAST, &f.record)->custodian, &x->v[EAST].id));
 	assert_false(fix_told(x, EAST, "refuses"));
+	fix_free(x);
+}
+
+/* Read again for each of its changes, its rows would be some 40,000. */
+static void changes_that_came_by_their_path_do_not_make_it_be_read_again(void **state)
+{
+	struct filler f = { .n = 200, .heads = 1 };
+	struct fix *x = long_path(&f);
+	uint64_t before = crypto_counts(x->v[SOUTH].crypto)->hashes;
+
+	(void)state;
+	assert_int_equal(fix_offer(x, NORTH, &f.record, SOUTH), 0);
+	fix_wait(x, 1);
+	assert_int_equal(fix_affairs(x, SOUTH, &f.record)->n_all,
+		fix_affairs(x, NORTH, &f.record)->n_all);
+	assert_in_range(crypto_counts(x->v[SOUTH].crypto)->hashes - before, f.n, f.n * 60);
 	fix_free(x);
 }
 
@@ -165,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			path_of_several_messages_comes_whole_and_the_record_is_taken_over),
+		cmocka_unit_test(changes_that_came_by_their_path_do_not_make_it_be_read_again),
 		cmocka_unit_test(path_whose_link_ends_in_the_middle_comes_whole_afterwards),
 		cmocka_unit_test(nobody_writes_more_control_changes_than_have_room),
 		cmocka_unit_test(room_in_a_path_is_counted_for_each_region_and_term),
