@@ -248,7 +248,7 @@ static void check_file(struct region *r, const char *name)
 	size_t len = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s/data.mdb", r->dir, name);
+	snprintf(path, sizeof(path), "%s/%s", r->dir, name);
 	f = fopen(path, "re");
 	if (!f || fseek(f, 0, SEEK_END)) {
 		must(-errno);
@@ -441,8 +441,9 @@ void law_everywhere(struct world *w)
 		for (size_t k = 0; k < w->n_records; k++)
 			law_standing(r, &w->records[k], &w->records[k].standing[i]);
 		store_turn_abort(r->store);
-		check_file(r, "data");
-		check_file(r, "keys");
+		check_file(r, "data/data.mdb");
+		check_file(r, "keys/data.mdb");
+		check_file(r, "redo");
 	}
 	for (size_t k = 0; k < w->n_records; k++) {
 		check_duty(w, &w->records[k]);
