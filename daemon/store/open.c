@@ -132,6 +132,20 @@ static int twins_check(const struct marks marks[ENV_COUNT], const char *dir, str
 	return STORE_E_DAMAGED;
 }
 
+/* A killed process and a backup that was just put back leave pages that only the kernel knows.
+ * Until the next checkpoint nothing else would flush them, and turns are acknowledged that
+ * stand on them. */
+static int settle_files(const struct store *s, struct why *why)
+{
+	for (unsigned e = 0; e < ENV_COUNT; e++) {
+		const int rc = mdb_env_sync(s->env[e].mdb, 1);
+
+		if (rc)
+			return env_explain(&s->env[e], rc, why);
+	}
+	return 0;
+}
+
 static int open_in(struct store *s, const char *dir, const struct store_options *o,
 	const struct secret *key, struct why *why)
 {
@@ -146,6 +160,8 @@ static int open_in(struct store *s, const char *dir, const struct store_options 
 		r = marks_read(&s->env[e], s->crypto, key, &marks[e], why);
 	if (!r)
 		r = twins_check(marks, dir, why);
+	if (!r && !o->unflushed)
+		r = settle_files(s, why);
 	if (!r)
 		r = redo_open(&s->redo, dir, o->unflushed, why);
 	if (!r)

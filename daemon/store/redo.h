@@ -11,7 +11,7 @@
  * many turns, for the checkpoint that commits them together.
  *
  * The file is as long as it ever gets. A record begins at a block and fills whole blocks, so
- * that no write touches one that is durable:
+ * that no write touches one that is durable (but opening, which writes the same bytes again):
  *
  *   epoch(16) n(4) length(4) operations(length) sum(16), zeros
  *   operation: kind(1) length(1) table length(1) key [length(4) row, as it stands in LMDB]

@@ -4,7 +4,8 @@
  * Store: turns that only the redo file has. They are there whatever ends the process, whole and
  * in order; and when the power goes, at whichever write, what was acknowledged is there and
  * what was not is there whole or not at all. The calls that write are answered here, in front
- * of the C library's, so that the power goes at a certain call.
+ * of the C library's, so that the power goes at a certain call. (long: the power that goes and
+ * the turns that it must not take are one story.)
  */
 
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 #include <cmocka.h>
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -33,26 +35,31 @@ typedef int fdatasync_fn(int fd);
 /* How much of what is not flushed gets lost when the power goes. */
 enum loss { LOSS_NONE, LOSS_ALL, LOSS_EVERY_SECOND, LOSS_HALF_OF_THE_LAST, LOSSES };
 
-static struct {
+/* Shared with children: what one that is killed has not flushed, the next one's kernel knows.
+ */
+static struct power {
 	unsigned left; /* writes and flushes until it goes; 0: it stays */
+	bool kill;     /* it is only the process that goes */
 	enum loss loss;
 	struct unflushed {
-		int fd;
+		char path[256];
 		ino_t file;
+		bool direct; /* flushed when the call returns, and not torn */
 		off_t offset;
 		size_t len;
-		uint8_t *old;
+		const uint8_t *old;
 	} v[4096];
 	unsigned n;
-} power;
+	uint8_t old[16 << 20];
+	size_t used;
+} * power;
 
-static ino_t file_of(int fd, bool *ret_direct)
+static ino_t file_of(int fd)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		_exit(2);
-	*ret_direct = fcntl(fd, F_GETFL) & O_DSYNC;
 	return S_ISREG(st.st_mode) ? st.st_ino : 0;
 }
 
@@ -60,21 +67,24 @@ static void undo(const struct unflushed *u, size_t from)
 {
 	pwrite_fn *real = (pwrite_fn *)dlsym(RTLD_NEXT, "pwrite");
 	const size_t len = u->len - from;
+	const int fd = open(u->path, O_WRONLY | O_CLOEXEC);
 
-	if (real(u->fd, u->old + from, len, u->offset + (off_t)from) != (ssize_t)len)
+	if (fd < 0 || real(fd, u->old + from, len, u->offset + (off_t)from) != (ssize_t)len)
 		_exit(2);
+	close(fd);
 }
 
 static void power_goes(void)
 {
-	while (power.n--) {
-		const struct unflushed *u = &power.v[power.n];
+	while (power->n && !power->kill) {
+		const struct unflushed *u = &power->v[--power->n];
 
-		if (power.loss == LOSS_ALL || (power.loss == LOSS_EVERY_SECOND && power.n % 2))
+		if (power->loss == LOSS_ALL ||
+			(power->loss == LOSS_EVERY_SECOND && power->n % 2))
 			undo(u, 0);
-		else if (power.loss == LOSS_HALF_OF_THE_LAST)
-			undo(u, u->len / 2);
-		if (power.loss == LOSS_HALF_OF_THE_LAST)
+		else if (power->loss == LOSS_HALF_OF_THE_LAST)
+			undo(u, u->direct ? 0 : u->len / 2);
+		if (power->loss == LOSS_HALF_OF_THE_LAST)
 			break;
 	}
 	_exit(0);
@@ -83,24 +93,44 @@ static void power_goes(void)
 /* A write begins: what it overwrites may come back. */
 static void remember(int fd, size_t len, off_t offset)
 {
-	struct unflushed *u = &power.v[power.n];
-	bool direct;
-	ssize_t n;
+	struct unflushed *u;
+	char link[32];
+	int in;
 
-	if (!power.left)
+	if (!power || !power->left || !file_of(fd))
 		return;
-	*u = (struct unflushed){ fd, file_of(fd, &direct), offset, len, calloc(1, len) };
-	if (!u->file || direct)
-		return;
-	n = pread(fd, u->old, len, offset);
-	if (n < 0 || ++power.n == COUNT(power.v))
+	u = &power->v[power->n++];
+	if (power->n == COUNT(power->v) || power->used + len > sizeof(power->old))
 		_exit(2);
+	*u = (struct unflushed){
+		.file = file_of(fd),
+		.direct = fcntl(fd, F_GETFL) & O_DSYNC,
+		.offset = offset,
+		.len = len,
+		.old = power->old + power->used,
+	};
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, u->path, sizeof(u->path) - 1) < 0)
+		_exit(2);
+	in = open(u->path, O_RDONLY | O_CLOEXEC);
+	memset(power->old + power->used, 0, len);
+	if (in < 0 || pread(in, power->old + power->used, len, offset) < 0)
+		_exit(2);
+	close(in);
+	power->used += len;
 }
 
 static void spend(void)
 {
-	if (power.left && --power.left == 0)
+	if (power && power->left && --power->left == 0)
 		power_goes();
+}
+
+/* The call is about to return. */
+static void returns(void)
+{
+	if (power && power->left && power->n && power->v[power->n - 1].direct)
+		power->n--;
 }
 
 SEEN ssize_t pwrite(int fd, const void *at, size_t len, off_t offset)
@@ -111,6 +141,7 @@ SEEN ssize_t pwrite(int fd, const void *at, size_t len, off_t offset)
 	remember(fd, len, offset);
 	n = real(fd, at, len, offset);
 	spend();
+	returns();
 	return n;
 }
 
@@ -125,21 +156,25 @@ SEEN ssize_t writev(int fd, const struct iovec *iov, int n)
 	remember(fd, len, lseek(fd, 0, SEEK_CUR));
 	done = real(fd, iov, n);
 	spend();
+	returns();
 	return done;
 }
 
 SEEN int fdatasync(int fd)
 {
 	fdatasync_fn *real = (fdatasync_fn *)dlsym(RTLD_NEXT, "fdatasync");
-	bool direct;
-	const ino_t file = power.left ? file_of(fd, &direct) : 0;
 	unsigned kept = 0;
 
 	spend(); /* it may go while the disk is at it */
-	for (unsigned i = 0; i < power.n; i++)
-		if (power.v[i].file != file)
-			power.v[kept++] = power.v[i];
-	power.n = kept;
+	if (power && power->left) {
+		const ino_t file = file_of(fd);
+
+		for (unsigned i = 0; i < power->n; i++)
+			if (power->v[i].file != file)
+				power->v[kept++] = power->v[i];
+		power->n = kept;
+		return 0; /* the real power stays */
+	}
 	return real(fd);
 }
 
@@ -447,41 +482,61 @@ static void what_is_of_an_older_epoch_is_left_alone(void **state)
 
 /* ---- The power goes ---- */
 
-/* Turns, each acknowledged in the pipe, until the power goes at the .left-th write. Exits with
- * 1 when it did not. */
-static void live(struct fixture *f, unsigned left, enum loss loss, int out)
+#define FOREVER 1000000u
+
+/* Turns from where the store is, each acknowledged in the pipe, until the power goes at the
+ * .left-th write. Exits with 1 when it did not. */
+static void live(struct fixture *f, unsigned left, unsigned turns, int out)
 {
+	char number[9] = "";
+	struct span value;
+	unsigned n = 0;
+
+	power->left = left;
 	fixture_open(f);
-	power.left = left;
-	power.loss = loss;
-	for (unsigned n = 0; n < 20; n++) {
-		if (turn(f, n) || write(out, "", 1) != 1)
+	begin(f);
+	if (get(f, TABLE_META, text("n"), &value) == 0) {
+		memcpy(number, value.at, 8);
+		n = (unsigned)strtoul(number, NULL, 10) + 1;
+	}
+	store_turn_abort(f->store);
+	for (; turns; turns--, n++) {
+		const uint8_t done = (uint8_t)(n + 1);
+
+		if (turn(f, n) || write(out, &done, 1) != 1)
 			_exit(2);
 	}
-	power.left = 0;
+	if (left == FOREVER)
+		power_goes();
+	power->left = 0;
 	_exit(1);
 }
 
-/* Gives whether it went at all. */
-static bool one_life(struct fixture *f, unsigned left, enum loss loss)
+/* How many turns were acknowledged, if any was in this life; whether it went at all. */
+static bool one_life(struct fixture *f, unsigned left, unsigned turns, unsigned *acknowledged)
 {
-	unsigned acknowledged = 0;
-	uint64_t rows, damaged;
-	struct span value;
 	int out[2], status;
-	char byte;
+	uint8_t byte;
 	pid_t pid;
 
 	assert_int_equal(pipe(out), 0);
 	pid = fork();
 	if (!pid)
-		live(f, left, loss, out[1]);
+		live(f, left, turns, out[1]);
 	close(out[1]);
 	while (read(out[0], &byte, 1) == 1)
-		acknowledged++;
+		*acknowledged = byte;
 	close(out[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+	return WEXITSTATUS(status) == 0;
+}
+
+/* What was acknowledged, and at most one turn more. */
+static void assert_there(struct fixture *f, unsigned acknowledged)
+{
+	uint64_t rows, damaged;
+	struct span value;
 
 	fixture_open(f);
 	begin(f);
@@ -499,7 +554,15 @@ static bool one_life(struct fixture *f, unsigned left, enum loss loss)
 	checkpoint(f);
 	assert_int_equal(store_verify(f->store, NULL, NULL, &rows, &damaged, &f->why), 0);
 	assert_int_equal(damaged, 0);
-	return WEXITSTATUS(status) == 0;
+}
+
+static void power_is_back(enum loss loss, bool kill)
+{
+	power->n = 0;
+	power->used = 0;
+	power->left = 0;
+	power->loss = loss;
+	power->kill = kill;
 }
 
 static void when_the_power_goes_what_was_acknowledged_is_there(void **state)
@@ -509,17 +572,45 @@ static void when_the_power_goes_what_was_acknowledged_is_there(void **state)
 		bool went;
 
 		do {
+			unsigned acknowledged = 0;
 			struct fixture *f;
 
 			fixture_setup(state);
 			f = *state;
 			fixture_close(f);
-			went = one_life(f, left, loss);
+			power_is_back(loss, false);
+			went = one_life(f, left, 20, &acknowledged);
+			assert_there(f, acknowledged);
 			fixture_teardown(state);
 			left++;
 		} while (went);
 		assert_in_range(left, 60, 4000);
 	}
+}
+
+/* The process is killed at some write; what it had not flushed is still seen by the next one,
+ * which acknowledges turns on top of it. Then the power goes. */
+static void what_a_killed_process_left_to_the_kernel_is_settled_by_the_next_one(void **state)
+{
+	unsigned left = 1;
+	bool went;
+
+	do {
+		unsigned acknowledged = 0;
+		struct fixture *f;
+
+		fixture_setup(state);
+		f = *state;
+		fixture_close(f);
+		power_is_back(LOSS_ALL, true);
+		went = one_life(f, left, 10, &acknowledged);
+		power->kill = false;
+		assert_true(one_life(f, FOREVER, 2, &acknowledged));
+		assert_there(f, acknowledged);
+		fixture_teardown(state);
+		left++;
+	} while (went);
+	assert_in_range(left, 30, 4000);
 }
 
 #define ON_A_STORE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -537,7 +628,14 @@ int main(void)
 		ON_A_STORE(what_the_environment_knows_nothing_of_is_refused_and_said),
 		ON_A_STORE(what_is_of_an_older_epoch_is_left_alone),
 		cmocka_unit_test(when_the_power_goes_what_was_acknowledged_is_there),
+		cmocka_unit_test(
+			what_a_killed_process_left_to_the_kernel_is_settled_by_the_next_one),
 	};
+	struct power *shared = mmap(NULL, sizeof(*power), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
+	if (shared == MAP_FAILED)
+		return 1;
+	power = shared;
 	return cmocka_run_group_tests_name("store_redo", tests, NULL, NULL);
 }
