@@ -190,10 +190,13 @@ int redo_write(struct redo *r, struct crypto *c, struct why *why)
 	memset(r->turn.at + len + SUM_LEN, 0, whole - len - SUM_LEN);
 
 	err = write_at(r->fd, r->turn.at, whole, r->used);
-	if (!err)
-		err = flush(r);
 	if (err)
 		return path_trouble(r->file, err, why);
+	/* Now the record is there for whoever opens the file, even if the disk calls itself
+	 * full (as some file systems do only here): that cannot be called "nothing is there".
+	 */
+	if (flush(r))
+		return path_trouble(r->file, EIO, why);
 	r->used += whole;
 	r->ops += r->turn_ops;
 	r->n++;

@@ -192,11 +192,27 @@ static int checkpoint(struct store *s, struct why *why)
 	return r;
 }
 
+/* Whether the pages that wait could fill the map. Each operation makes at most a leaf or so
+ * wait; and LMDB takes free pages only two transactions later, so that of three of them there
+ * is an old and a new one. In a map of a GiB there is always room. */
+static bool crowded(const struct store *s)
+{
+	const uint64_t ops = s->redo.ops + s->redo.turn_ops;
+	MDB_envinfo info;
+	MDB_stat stat;
+
+	if (mdb_env_info(s->env[ENV_DATA].mdb, &info) ||
+		mdb_env_stat(s->env[ENV_DATA].mdb, &stat))
+		return true;
+	return turns_bytes(s, ENV_DATA) + 4 * (s->redo.used + ops * stat.ms_psize) >
+	       info.me_mapsize;
+}
+
 static int commit_data(struct store *s, struct why *why)
 {
 	int r;
 
-	if (!redo_takes(&s->redo))
+	if (!redo_takes(&s->redo) || crowded(s))
 		return checkpoint(s, why);
 	r = redo_write(&s->redo, s->crypto, why);
 	s->flushes += r == 0;

@@ -205,6 +205,59 @@ static void a_full_map_takes_deletes_and_then_writes_again(void **state)
 	assert_kept(f, "after");
 }
 
+/* Rows all over the map are written again and again: the pages that wait for a checkpoint must
+ * not use up what is free, or no turn ever fits again. */
+static void turns_in_a_map_with_little_room_go_on(void **state)
+{
+	struct fixture *f = *state;
+	unsigned n = 0, at = 0;
+	char name[16];
+
+	while (n < 200) {
+		begin(f);
+		assert_int_equal(fill(f, TABLE_INDEX, n, n + 8, &n), 0);
+		commit(f);
+	}
+	for (unsigned i = 0; i < 400; i++) {
+		begin(f);
+		for (unsigned k = 0; k < 5; k++) {
+			at = (at + 149) % n;
+			assert_int_equal(
+				put(f, TABLE_INDEX, numbered(name, at), SPAN_OF(filling)), 0);
+		}
+		commit(f);
+	}
+}
+
+/* With less than what is used there is no room to do turns again: that is said, and they are
+ * there when there is. */
+static void a_map_made_smaller_while_the_redo_file_is_needed_loses_no_turn(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_options smaller = { .map_size = UINT64_C(64) << 10 };
+	unsigned n = 0;
+	int r;
+
+	while (n < 200) {
+		begin(f);
+		assert_int_equal(fill(f, TABLE_INDEX, n, n + 8, &n), 0);
+		commit(f);
+	}
+	keep(f, "old");
+	fixture_close(f);
+	r = store_open(f->dir, &smaller, f->crypto, &f->key, &f->store, &f->why);
+	assert_int_equal(r, STORE_E_FULL);
+	assert_non_null(strstr(f->why.text, "raise the map size"));
+	fixture_open(f);
+	assert_kept(f, "old");
+	fixture_stop(f);
+
+	/* And nothing is in the way when it is not needed. */
+	if (store_open(f->dir, &smaller, f->crypto, &f->key, &f->store, &f->why))
+		fail_msg("store_open: %s", f->why.text);
+	assert_kept(f, "old");
+}
+
 /* Rows of a turn that the redo file takes, and of one that is a checkpoint. */
 static const unsigned lengths[] = { 100, 400 };
 
@@ -343,6 +396,18 @@ static void a_flush_error_stops_all_turns_until_the_store_is_opened_again(void *
 	}
 }
 
+/* Its record is whole: to say that nothing of it is there would be wrong after a kill. */
+static void a_disk_that_is_full_only_when_it_flushes_does_not_bring_a_lost_turn_back(
+	void **state)
+{
+	struct fixture *f = *state;
+
+	keep(f, "old");
+	sync_fault = ENOSPC;
+	assert_lost(f, lengths[0], STORE_E_IO, "failed");
+	assert_stops_until_opened_again(f, "new");
+}
+
 /* Keys go first: when they cannot be written, nothing that needs them is. */
 static void when_the_keys_do_not_commit_the_data_does_not_either(void **state)
 {
@@ -393,11 +458,15 @@ int main(void)
 		ON_A_SMALL_MAP(a_turn_that_fills_the_map_is_lost_whole_and_nothing_else),
 		ON_A_SMALL_MAP(a_turn_that_fills_the_map_of_the_keys_is_lost_whole_too),
 		ON_A_SMALL_MAP(a_full_map_takes_deletes_and_then_writes_again),
+		ON_A_SMALL_MAP(turns_in_a_map_with_little_room_go_on),
+		ON_A_STORE(a_map_made_smaller_while_the_redo_file_is_needed_loses_no_turn),
 		ON_A_STORE(a_full_disk_loses_the_turn_and_the_next_one_passes),
 		ON_A_STORE(a_short_write_on_a_full_disk_is_full_and_not_broken),
 		ON_A_STORE(a_full_disk_at_a_checkpoint_loses_no_turn_before_it),
 		ON_A_STORE(a_write_error_stops_all_turns_until_the_store_is_opened_again),
 		ON_A_STORE(a_flush_error_stops_all_turns_until_the_store_is_opened_again),
+		ON_A_STORE(
+			a_disk_that_is_full_only_when_it_flushes_does_not_bring_a_lost_turn_back),
 		ON_A_STORE(when_the_keys_do_not_commit_the_data_does_not_either),
 		ON_A_STORE(a_store_cannot_be_made_on_a_full_or_failing_disk),
 	};

@@ -292,6 +292,12 @@ static void out_of_memory_in_a_turn_is_fatal_and_loses_nothing_older(void **stat
 		if (!r) {
 			r = store_turn_begin(f->store, &f->view);
 			if (!r)
+				r = put(f, TABLE_META, text("undone"), SPAN_OF(value));
+			if (!r) { /* the next one begins with the redo file */
+				store_turn_abort(f->store);
+				r = store_turn_begin(f->store, &f->view);
+			}
+			if (!r)
 				r = put(f, TABLE_SUMMARY, text("k"), SPAN_OF(value));
 			if (!r)
 				r = put(f, TABLE_LOG, text("k"), SPAN_OF(value));
