@@ -133,12 +133,12 @@ static int add_path(struct answer *an)
 {
 	struct answering *at = an->at;
 	struct path_at *v = NULL;
+	struct log_at log = { 0 }; /* nothing is written meanwhile */
 	int r = sort_path(an, &v);
 
 	for (size_t i = 0; !r && v && i < an->affairs->n_all; i++) {
 		const struct id *record = &an->get->get.record;
 		struct wire_change c;
-		struct log_at log = { 0 };
 
 		if ((at->path_begun && path_order(&v[i], &at->path) <= 0) ||
 			!lacks(an, &v[i].at))

@@ -68,7 +68,7 @@ class Floods(HostileCase):
             if m and m.HasField('get'):
                 gets += 1
                 link.answer(m.get, record, done=False, wraps=[], runs=[])
-        self.assertLess(gets, 6)
+        self.assertLess(gets, 12)  # as many as are asked ahead
 
     def test_a_get_that_is_never_answered_keeps_nobody_waiting(self):
         evil = self.evil('silent')
