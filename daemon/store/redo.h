@@ -27,11 +27,11 @@
 #include <kith/crypto.h>
 #include <kith/err.h>
 
-#define REDO_BYTES (UINT32_C(2) << 20)
+#define REDO_BYTES (UINT32_C(4) << 20)
 /* A longer turn is not worth writing twice: it is a checkpoint. */
-#define REDO_RECORD_MAX (UINT32_C(256) << 10)
+#define REDO_RECORD_MAX (UINT32_C(512) << 10)
 /* Each makes a page wait, at worst: they are bounded, and so is the time of a checkpoint. */
-#define REDO_OPS_MAX 4096u
+#define REDO_OPS_MAX 8192u
 
 enum redo_kind { REDO_PUT, REDO_APPEND, REDO_DEL, REDO_KINDS };
 

@@ -259,7 +259,7 @@ static void a_map_made_smaller_while_the_redo_file_is_needed_loses_no_turn(void 
 }
 
 /* Rows of a turn that the redo file takes, and of one that is a checkpoint. */
-static const unsigned lengths[] = { 100, 400 };
+static const unsigned lengths[] = { 100, 600 };
 
 /* A turn of so many rows whose commit meets .verdict; then the fault is over. */
 static void assert_lost(struct fixture *f, unsigned rows, int verdict, const char *says)

@@ -206,7 +206,7 @@ static int turn(struct fixture *f, unsigned n)
 		r = append(f, TABLE_LOG, numbered(name, n), numbered(value, n));
 	if (!r && n > 1)
 		r = del(f, TABLE_LOG, numbered(name, n - 2));
-	for (unsigned i = 0; n % 9 == 8 && i < 300 && !r; i++)
+	for (unsigned i = 0; n % 9 == 8 && i < REDO_RECORD_MAX / sizeof(filling) && !r; i++)
 		r = put(f, TABLE_INDEX, numbered(name, i), SPAN_OF(filling));
 	assert_int_equal(r, 0);
 	return store_turn_commit(f->store, &f->why);
