@@ -95,6 +95,7 @@ static int check_path(struct doctor *d, const char *path, mode_t most,
 int check_files(struct doctor *d)
 {
 	static const char *const kinds[] = { "sign", "control", "kem", "token", "store" };
+	static const char *const parts[] = { "data", "keys", "redo" };
 	struct arena *a = &d->cli->arena;
 	struct stat dir;
 	bool bad = false;
@@ -117,10 +118,9 @@ int check_files(struct doctor *d)
 		rc = check_path(d, d->conf.transport_key, 0600, &dir, &bad);
 	if (rc == 0)
 		rc = check_path(d, d->conf.store, 0700, &dir, &bad);
-	for (size_t i = 0; i < 2 && rc == 0; i++)
-		rc = check_path(d,
-			arena_text(a, "%s/%s", d->conf.store, i == 0 ? "data" : "keys"), 0700,
-			&dir, &bad);
+	for (size_t i = 0; i < COUNT(parts) && rc == 0; i++)
+		rc = check_path(d, arena_text(a, "%s/%s", d->conf.store, parts[i]),
+			strcmp(parts[i], "redo") == 0 ? 0600 : 0700, &dir, &bad);
 	if (rc != 0 || bad)
 		return rc;
 

@@ -54,7 +54,7 @@ int path_trouble(const char *path, int err, struct why *why)
 			path);
 		return STORE_E_IO;
 	default:
-		why_set(why, "cannot make %s: %s", path, strerror(err));
+		why_set(why, "%s cannot be used: %s", path, strerror(err));
 		return err_new(-err);
 	}
 }

@@ -348,6 +348,8 @@ static void keys_that_others_may_read_lack_or_own_are_found(void **state)
 	assert_int_equal(mkdir(path_in("s"), 0700), 0);
 	assert_int_equal(mkdir(path_in("s/data"), 0700), 0);
 	assert_int_equal(mkdir(path_in("s/keys"), 0700), 0);
+	gives(check_files, HEALTH_FAIL, "s/redo");
+	put("s/redo", "", 0600);
 	gives(check_files, HEALTH_OK, "");
 	assert_int_equal(chmod(path_in("sign.key"), 0640), 0);
 	gives(check_files, HEALTH_FAIL, "chmod 600");
