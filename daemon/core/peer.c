@@ -18,7 +18,7 @@
 #define DIAL_NEAR  5000   /* nor than this to who was in session less than so long ago: */
 #define NEAR_FOR   900000 /* whatever kept it away, it is soon back after that has ended */
 #define DIAL_WAIT  20000  /* kith-link answers well before */
-#define KNOCK_WAIT 250    /* then who is to dial has not noticed that we are back */
+#define KNOCK_WAIT 50     /* then who is to dial has not noticed that we are back */
 #define GREET_WAIT 10000  /* a peer that is slower than this is not there */
 #define FORGIVEN   2      /* offences that cost no more than the link */
 #define SHUT_MAX   600000 /* the longest time that a peer is kept out */

@@ -42,10 +42,10 @@ tells
 	  25.020 east loses north: the peer is gone
 	  25.040 east greets north
 	  25.050 north greets east
+	  25.060 north dials south
 	  25.070 north stores R1 east 1
-	  25.260 north dials south
-	  25.290 south greets north
-	  25.300 north greets south
+	  25.090 south greets north
+	  25.100 north greets south
 	  30.000 east admits R1 1: entries
 	  30.010 north is killed after its commit
 	  30.010 south stores R1 east 1
@@ -54,9 +54,9 @@ tells
 	  30.020 east loses north: the peer is gone
 	  30.040 east greets north
 	  30.050 north greets east
-	  30.260 north dials south
-	  30.290 south greets north
-	  30.300 north greets south
+	  30.060 north dials south
+	  30.090 south greets north
+	  30.100 north greets south
 	  35.000 north shows R1 custodian=south, custody=reader, role=reader, changes=13, entries=6, conflicts=0
 	  35.000 south shows R1 custodian=south, custody=ours, offered to east, role=custodian, changes=13, entries=6, conflicts=0
 	  35.000 east shows R1 custodian=south, custody=offered to us by south, complete, role=writer, changes=13, entries=6, conflicts=0

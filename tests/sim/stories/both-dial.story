@@ -6,41 +6,41 @@ introduce all
 until 5s
 hush
 restart north
-wait 250ms
+wait 50ms
 restart south
 wait 5s
 tells
 	   5.000 north is restarted
 	   5.010 south loses north: the peer is gone
-	   5.250 north dials south
-	   5.250 south is restarted
-	   5.250 south dials north
-	   5.280 north greets south
-	   5.290 south greets north
+	   5.050 north dials south
+	   5.050 south is restarted
+	   5.050 south dials north
+	   5.080 north greets south
+	   5.090 south greets north
 end
 restart north
-wait 242ms
+wait 42ms
 restart south
 wait 5s
 tells
-	  10.250 north is restarted
-	  10.260 south loses north: the peer is gone
-	  10.492 south is restarted
-	  10.492 south dials north
-	  10.500 north dials south
-	  10.522 north greets south
-	  10.532 south greets north
+	  10.050 north is restarted
+	  10.060 south loses north: the peer is gone
+	  10.092 south is restarted
+	  10.092 south dials north
+	  10.100 north dials south
+	  10.122 north greets south
+	  10.132 south greets north
 end
 restart north
-wait 258ms
+wait 58ms
 restart south
 wait 5s
 tells
-	  15.492 north is restarted
-	  15.502 south loses north: the peer is gone
-	  15.742 north dials south
-	  15.750 south is restarted
-	  15.750 south dials north
-	  15.780 north greets south
-	  15.790 south greets north
+	  15.092 north is restarted
+	  15.102 south loses north: the peer is gone
+	  15.142 north dials south
+	  15.150 south is restarted
+	  15.150 south dials north
+	  15.180 north greets south
+	  15.190 south greets north
 end

@@ -83,10 +83,10 @@ tells
 	 205.000 east is killed after its commit
 	 205.010 north loses east: the peer is gone
 	 205.010 south loses east: the peer is gone
-	 205.250 east dials south
-	 205.250 east dials north
-	 205.270 east loses south: no answer
-	 205.270 east loses north: no answer
+	 205.050 east dials south
+	 205.050 east dials north
+	 205.070 east loses south: no answer
+	 205.070 east loses north: no answer
 	 205.566 south dials east
 	 205.577 north dials east
 	 205.586 south loses east: no answer

@@ -85,12 +85,12 @@ tells
 	 164.160 east is killed after its commit
 	 164.170 north loses east: the peer is gone
 	 164.170 south loses east: the peer is gone
-	 164.410 east dials south
-	 164.410 east dials north
-	 164.440 south greets east
-	 164.440 north greets east
-	 164.450 east greets south
-	 164.450 east greets north
+	 164.210 east dials south
+	 164.210 east dials north
+	 164.240 south greets east
+	 164.240 north greets east
+	 164.250 east greets south
+	 164.250 east greets north
 	 280.000 east request to north 998/child-1: refused, child-stays
 	 280.000 east lists 1 requests
 	 280.000 north lists 0 requests
