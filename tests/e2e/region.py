@@ -244,6 +244,19 @@ class Region:
             wait_for(lambda: self.status().link == 'connected', 20, f'the link of {self.name}')
         return self
 
+    def link_until(self, more):
+        """Starts kith-link, and returns as soon as so many more changes are held: asked without a
+        pause, since all of a transfer takes a few times as long as a tenth of it."""
+        with self.client() as c:
+            def held():
+                return c.ask(verb='status')[0].status.changes
+
+            enough, end = held() + more, time.monotonic() + 60 * SLOW
+            self.start_link(ready=False)
+            while held() < enough:
+                if time.monotonic() > end:
+                    raise Waited(f'{self.name}: {more} changes do not come')
+
     def _listens(self):
         with open(self.config, encoding='utf-8') as f:
             return 'listen = ""' not in f.read()
