@@ -230,16 +230,22 @@ int sync_pump(struct step *s, struct peer *p)
 	struct scan scan;
 	int r;
 
-	if (p->state != PEER_LIVE || s->node->disk_full)
+	if (p->state != PEER_LIVE)
 		return 0;
+	if (s->node->disk_full) { /* a due that has passed would ring without end */
+		if (p->wants_due && p->wants_due <= s->event->now)
+			p->wants_due = s->event->now + WANT_PAUSE;
+		return 0;
+	}
 	r = ask_on(s, p);
 	if (r)
 		return err_up(r);
-	slot = free_slot(p);
-	if (!p->wants || !slot || s->event->now < p->wants_due)
+	if (!p->wants || s->event->now < p->wants_due)
 		return 0;
-	p->wants_due =
-		0; /* whatever is not asked for now waits for an answer, not for the clock */
+	/* Whatever is not asked for now waits for an answer, not for the clock: also when all
+	 * places are taken. */
+	p->wants_due = 0;
+	slot = free_slot(p);
 	pair_key(&p->region, &p->want_after, from);
 	scan_init(&scan, TABLE_WANT, SPAN_OF(p->region));
 	scan_from(&scan, (struct span){ from, sizeof(from) });
