@@ -29,7 +29,10 @@ static bool bytes_taken(int fd, uint64_t *ret)
 		len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t) ||
 		ioctl(fd, SIOCINQ, &waiting) < 0)
 		return false;
-	*ret = info.tcpi_bytes_received - (__u64)waiting;
+	/* What has come between the two answers counts at the next look. */
+	*ret = info.tcpi_bytes_received > (__u64)waiting
+		       ? info.tcpi_bytes_received - (__u64)waiting
+		       : 0;
 	return true;
 }
 
