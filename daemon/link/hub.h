@@ -131,6 +131,7 @@ struct hub {
 	} door;
 
 	struct link *links;
+	uint64_t heard;            /* the link that gave the last messages; 0: the door */
 	msec watch_due;            /* of the next look at what is on its way */
 	msec feed_due, feed_every; /* of systemd's watchdog; .feed_every 0: there is none */
 	uint64_t last_accepted, sockets; /* numbers given out */

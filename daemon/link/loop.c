@@ -186,14 +186,37 @@ static int wait_for_work(struct hub *h, struct polls *p, int signals, bool *ret_
 
 /* ---- What to do ---- */
 
+static struct link *next_dialled(struct link *l)
+{
+	while (l && !(l->dialled && l->state == LINK_LIVE))
+		l = l->next;
+	return l;
+}
+
+/* The door and every link that we dialled give some messages in turn, from where kithd was too
+ * far behind for more the last time: so that a flood at one keeps no other one waiting. */
+static int receive(struct hub *h)
+{
+	struct link *l = link_find(h, h->heard);
+	unsigned sources = 1;
+	int r = 0;
+
+	for (const struct link *at = h->links; at; at = at->next)
+		sources += at->dialled;
+	for (; sources > 0 && r == 0 && !kithd_behind(h); sources--) {
+		l = next_dialled(l ? l->next : h->links);
+		h->heard = l ? l->number : 0;
+		r = l ? dial_receive(h, l) : door_receive(h);
+	}
+	return r < 0 ? err_up(r) : 0;
+}
+
 static int do_link(struct hub *h, struct link *l)
 {
 	int r = 0;
 
 	if (l->dialled && l->state != LINK_ENDED)
 		r = dial_events(h, l);
-	if (r == 0 && l->dialled && l->state == LINK_LIVE)
-		r = dial_receive(h, l);
 	if (r == 0 && l->state == LINK_LIVE)
 		r = link_push(h, l);
 	if (r == 0 && l->dialled && l->state == LINK_LIVE && h->now >= h->watch_due)
@@ -213,7 +236,7 @@ static int turn(struct hub *h)
 		r = kithd_hear(h);
 	zap_answer(h);
 	if (r == 0)
-		r = door_receive(h);
+		r = receive(h);
 	door_events(h);
 	if (r == 0)
 		r = door_sweep(h);

@@ -600,6 +600,37 @@ def peer_is_held_back_while_kithd_does_not_read():
     raw.close()
 
 
+def flood_at_one_link_keeps_no_other_one_waiting():
+    """a's kithd reads a frame at a time, and for each that it has read another one is sent."""
+    big = bytes(200000)
+    for dials_flood, dials_quiet in ((False, True), (True, False), (True, True), (False, False)):
+        a, flood, quiet = side("a"), side("flood"), side("quiet")
+        for s, dialled in ((flood, dials_flood), (quiet, dials_quiet)):
+            if dialled:
+                s.peers(a, listen=True)
+        a.peers(flood, quiet, listen=True)
+        for s, dialled in ((flood, dials_flood), (quiet, dials_quiet)):
+            if not dialled:
+                s.peers(a)
+        there, here = link(a, quiet) if dials_quiet else link(quiet, a)[::-1]
+        of_a, of_flood = link(a, flood, 3) if dials_flood else link(flood, a, 3)[::-1]
+        for _ in range(36):
+            flood.send(of_flood, big)
+        heard = 0
+        for n in range(1500):
+            got = a.read().received
+            if got.link == there:
+                heard += 1
+            else:
+                assert got.link == of_a and got.frame == big
+                flood.send(of_flood, big)
+            if heard == 10:
+                break
+            if n == 50 or got.link == there:
+                quiet.send(here, b"quiet")
+        assert heard == 10, f"{heard} among {n} of the flood"
+
+
 def slow_reader_gets_everything_when_it_reads_in_the_end():
     a, b, la, lb = pair()
     frames = [struct.pack(">I", i) + secrets.token_bytes(200000) for i in range(60)]
@@ -824,6 +855,7 @@ TESTS = [
     nonsense_from_kithd_is_left_and_tried_again,
     peer_that_does_not_take_its_frames_is_dropped_as_slow,
     peer_is_held_back_while_kithd_does_not_read,
+    flood_at_one_link_keeps_no_other_one_waiting,
     slow_reader_gets_everything_when_it_reads_in_the_end,
     key_that_is_replaced_must_be_the_named_one,
     port_in_use_is_said_and_tried_again,
