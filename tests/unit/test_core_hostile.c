@@ -472,6 +472,73 @@ static void clock_of_a_chain_goes_on_after_a_restart_with_the_wall_behind(void *
 	fix_free(x);
 }
 
+/* Let time pass: a clock that rings is heard, and then rings later. */
+static void pass_quietly(struct fix *x, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		fix_pass(x, 1000);
+		assert_true(node_due(x->v[SOUTH].node) > x->now);
+	}
+}
+
+/* South wants .n records that nobody has, and its questions are lost. One wants_due later it is
+ * as if an answer had been no good. */
+static struct fix *wanting(size_t n, struct peer **ret)
+{
+	struct feed_item items[GETS_MAX + 1] = { 0 };
+	struct message feed = { .kind = MSG_FEED, .feed = { items, n, 0 } };
+	struct fix *x = fix_new(2);
+	struct peer *p;
+
+	fix_introduce_all(x);
+	p = x->v[SOUTH].node->peers[0];
+	feed.feed.through = x->v[NORTH].node->peers[0]->row.feed_next - 1;
+	for (size_t i = 0; i < n; i++) {
+		items[i].is_backfill = true;
+		memset(items[i].backfill.b, (int)i + 1, ID_LEN);
+	}
+	fix_say(x, NORTH, SOUTH, &feed);
+	take_parcel(x, true);
+	while (x->first)
+		take_parcel(x, false);
+	p->count_out = x->v[NORTH].node->peers[0]->count_in;
+	assert_int_equal(p->wants, n);
+	p->wants_due = x->now + 1000;
+	*ret = p;
+	return x;
+}
+
+static void wants_wait_for_a_full_disk_and_no_clock_rings_without_end(void **state)
+{
+	struct peer *p;
+	struct fix *x = wanting(1, &p);
+	uint32_t asked = p->next_request;
+
+	(void)state;
+	p->gets[0].busy = false;
+	x->v[SOUTH].node->disk_full = true;
+	pass_quietly(x, 100);
+	assert_int_equal(p->wants, 1);
+	assert_int_equal(p->next_request, asked);
+	x->v[SOUTH].node->disk_full = false;
+	pass_quietly(x, 31);
+	assert_int_equal(p->next_request, asked + 1);
+	fix_free(x);
+}
+
+static void wants_wait_for_a_free_place_and_no_clock_rings_without_end(void **state)
+{
+	struct peer *p;
+	struct fix *x = wanting(GETS_MAX + 1, &p);
+	uint32_t asked = p->next_request;
+
+	(void)state;
+	pass_quietly(x, 10);
+	assert_int_equal(p->wants, GETS_MAX + 1);
+	assert_int_equal(p->next_request, asked);
+	fix_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +559,8 @@ int main(void)
 		cmocka_unit_test(endpoint_that_is_none_is_refused),
 		cmocka_unit_test(clock_of_a_chain_goes_on_after_a_restart_with_the_wall_behind),
 		cmocka_unit_test(purpose_of_any_length_is_refused_not_fatal),
+		cmocka_unit_test(wants_wait_for_a_full_disk_and_no_clock_rings_without_end),
+		cmocka_unit_test(wants_wait_for_a_free_place_and_no_clock_rings_without_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
