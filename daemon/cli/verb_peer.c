@@ -19,7 +19,7 @@ int verb_reload(struct cli *c)
 {
 	struct ctl_request r = ask_request(c);
 
-	return ask_change(c, &r, "the configuration was taken over", NULL);
+	return ask_change(c, &r, "configuration read again", NULL);
 }
 
 int verb_peers(struct cli *c)

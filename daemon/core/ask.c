@@ -562,7 +562,6 @@ int ask_peer_add(struct ask *a)
 				c.card.name);
 	a->reply.has_made = true;
 	a->reply.made_dry_run = a->q.dry_run;
-	a->reply.made_text = arena_text(s->arena, "%s", c.card.name);
 	r = forget_pending(s->view, &c.region, &pending);
 	if (r)
 		return err_up(r);
