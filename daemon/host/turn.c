@@ -20,9 +20,14 @@
 
 static int begin(struct host *h)
 {
+	const struct about about = { .id = LOG_ID_IO };
 	struct turn *t = &h->turn;
 	int r = store_turn_begin(h->store, &t->view);
 
+	if (r < 0 && *store_failure(h->store))
+		journal_say(LOG_CRIT, &about,
+			"the store cannot be read (%s): ends now, verify the store",
+			store_failure(h->store));
 	if (r < 0)
 		return err_up(r);
 	t->open = true;

@@ -124,19 +124,24 @@ static int stat_shared(struct store *s, struct store_stat *ret)
 static int stat_turns(const struct store *s, struct store_stat *ret)
 {
 	MDB_txn *txn = s->turn.mdb[ENV_DATA];
-	MDB_stat stat;
+	uint64_t bytes;
 
-	for (unsigned t = 0; t < TABLE_COUNT && txn; t++) {
-		const int rc =
-			table_env(t) == ENV_DATA ? mdb_stat(txn, s->tables[t], &stat) : 0;
+	if (!txn)
+		return 0;
+	for (unsigned t = 0; t < TABLE_COUNT; t++) {
+		MDB_stat stat;
+		int rc;
 
+		if (table_env(t) != ENV_DATA)
+			continue;
+		rc = mdb_stat(txn, s->tables[t], &stat);
 		if (rc)
 			return err_new(env_fatal(rc));
-		if (table_env(t) == ENV_DATA)
-			ret->rows[t] = stat.ms_entries;
+		ret->rows[t] = stat.ms_entries;
 	}
-	if (txn && turns_bytes(s, ENV_DATA) > ret->used_bytes)
-		ret->used_bytes = turns_bytes(s, ENV_DATA);
+	bytes = turns_bytes(s, ENV_DATA);
+	if (bytes > ret->used_bytes)
+		ret->used_bytes = bytes;
 	return 0;
 }
 

@@ -21,6 +21,16 @@ struct env {
 	uint64_t map_size; /* as asked for; what LMDB maps is larger by the reserve */
 };
 
+static inline MDB_val val_of(struct span s)
+{
+	return (MDB_val){ .mv_size = s.len, .mv_data = (void *)s.at };
+}
+
+static inline struct span span_of_val(MDB_val v)
+{
+	return (struct span){ v.mv_data, v.mv_size };
+}
+
 /* "data" or "keys", below the store's directory. */
 const char *env_name(enum env_id id);
 

@@ -42,6 +42,7 @@ struct store {
 	struct recent recent; /* of the turn */
 	bool in_turn;
 	bool failed; /* a disk error: what a later flush says cannot be believed any more */
+	struct why failure; /* of a turn that could not begin */
 	uint64_t commits, flushes;
 };
 

@@ -23,11 +23,6 @@
 static const struct row_form form = { .table = NAME, .sealed = false };
 static const struct row_form form_key = { .table = NAME, .sealed = true };
 
-static MDB_val val_of(struct span s)
-{
-	return (MDB_val){ .mv_size = s.len, .mv_data = (void *)s.at };
-}
-
 static int mark_put(const struct env *e, MDB_txn *txn, MDB_dbi dbi, struct crypto *c,
 	struct span name, struct span value, struct why *why)
 {
@@ -68,27 +63,30 @@ static int marks_put(const struct env *e, MDB_txn *txn, MDB_dbi dbi, struct cryp
 	return r;
 }
 
+/* One of an environment that has them. */
+static int mark_set(const struct env *e, MDB_txn *txn, struct crypto *c, struct span name,
+	struct span value, struct why *why)
+{
+	MDB_dbi dbi;
+	const int rc = mdb_dbi_open(txn, NAME, 0, &dbi);
+
+	return rc ? env_explain(e, rc, why) : mark_put(e, txn, dbi, c, name, value, why);
+}
+
 int marks_put_format(
 	const struct env *e, MDB_txn *txn, struct crypto *c, uint32_t format, struct why *why)
 {
 	uint8_t bytes[FORMAT_LEN];
 	struct writer w = writer_of(bytes, sizeof(bytes));
-	MDB_dbi dbi;
-	int rc = mdb_dbi_open(txn, NAME, 0, &dbi);
 
 	put_u32(&w, format);
-	return rc ? env_explain(e, rc, why)
-		  : mark_put(e, txn, dbi, c, SPAN_LIT("format"), writer_span(&w), why);
+	return mark_set(e, txn, c, SPAN_LIT("format"), writer_span(&w), why);
 }
 
 int marks_put_epoch(const struct env *e, MDB_txn *txn, struct crypto *c, const struct id *epoch,
 	struct why *why)
 {
-	MDB_dbi dbi;
-	const int rc = mdb_dbi_open(txn, NAME, 0, &dbi);
-
-	return rc ? env_explain(e, rc, why)
-		  : mark_put(e, txn, dbi, c, EPOCH, SPAN_OF(*epoch), why);
+	return mark_set(e, txn, c, EPOCH, SPAN_OF(*epoch), why);
 }
 
 int marks_write(const struct env *e, enum env_id id, struct crypto *c, const struct secret *key,
@@ -146,8 +144,7 @@ static int mark_get(const struct env *e, MDB_txn *txn, MDB_dbi dbi, struct crypt
 	if (rc)
 		return env_explain(e, rc, why);
 
-	r = row_unpack(c, NULL, (struct row_at){ form, name },
-		(struct span){ v.mv_data, v.mv_size }, &none, &value);
+	r = row_unpack(c, NULL, (struct row_at){ form, name }, span_of_val(v), &none, &value);
 	if (r == VIEW_DAMAGED || (!r && value.len != len))
 		return damaged(e, "a mark does not match its hash", why);
 	if (r)

@@ -191,7 +191,7 @@ int store_open(const char *dir, const struct store_options *o, struct crypto *c,
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_new(-ENOMEM);
-	s->lock = -1;
+	s->lock = s->redo.fd = -1;
 	s->crypto = c;
 	memcpy(s->key.b, store_key->b, sizeof(s->key.b)); /* wiped by store_close() */
 	s->turn = (struct txn){ .store = s, .crypto = c, .writing = true };

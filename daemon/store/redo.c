@@ -86,9 +86,10 @@ int redo_open(struct redo *r, const char *dir, bool unflushed, struct why *why)
 	struct stat st;
 	int fd;
 
-	*r = (struct redo){
-		.file = path_of(dir, "redo"), .unflushed = unflushed, .turn = { .at = room }
-	};
+	*r = (struct redo){ .fd = -1,
+		.file = path_of(dir, "redo"),
+		.unflushed = unflushed,
+		.turn = { .at = room } };
 	if (!r->file || !room)
 		return err_new(-ENOMEM);
 	fd = open(r->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -107,11 +108,11 @@ int redo_open(struct redo *r, const char *dir, bool unflushed, struct why *why)
 
 void redo_close(struct redo *r)
 {
-	if (r->fd)
+	if (r->fd >= 0)
 		(void)close(r->fd);
 	free(r->file);
 	free(r->turn.at);
-	*r = (struct redo){ 0 };
+	*r = (struct redo){ .fd = -1 };
 }
 
 int redo_name(struct id *ret)

@@ -42,7 +42,7 @@ struct redo_op {
 };
 
 struct redo {
-	int fd; /* 0: not open */
+	int fd; /* -1: not open */
 	char *file;
 	bool unflushed;
 	struct id epoch;

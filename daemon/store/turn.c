@@ -50,8 +50,7 @@ void txn_end(struct txn *x)
 static int again(void *ctx, const struct redo_op *op)
 {
 	static const unsigned flags[] = { [REDO_PUT] = 0, [REDO_APPEND] = MDB_APPEND };
-	MDB_val k = { op->key.len, (void *)op->key.at },
-		v = { op->row.len, (void *)op->row.at };
+	MDB_val k = val_of(op->key), v = val_of(op->row);
 	char name[UINT8_MAX + 1] = "";
 	MDB_txn *txn = ctx;
 	MDB_dbi dbi;
@@ -90,13 +89,12 @@ int turns_begin(struct store *s, bool opening, struct why *why)
 
 int store_turn_begin(struct store *s, struct view *ret)
 {
-	struct why why;
 	int r;
 
 	assert(!s->in_turn);
 	if (s->failed)
 		return err_new(-EIO);
-	r = turns_begin(s, false, &why);
+	r = turns_begin(s, false, &s->failure);
 	if (r) {
 		s->failed = true;
 		return r < 0 ? err_up(r) : err_new(-EIO);
@@ -104,6 +102,11 @@ int store_turn_begin(struct store *s, struct view *ret)
 	s->in_turn = true;
 	view_of_txn(&s->turn, ret);
 	return 0;
+}
+
+const char *store_failure(const struct store *s)
+{
+	return s->failure.text;
 }
 
 /* The turn is over; .undone: what it wrote is in the transaction that it shares with turns

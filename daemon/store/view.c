@@ -13,15 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-static struct span span_of(MDB_val v)
-{
-	return (struct span){ v.mv_data, v.mv_size };
-}
-
-static MDB_val val_of(struct span s)
-{
-	return (MDB_val){ .mv_size = s.len, .mv_data = (void *)s.at };
-}
+#include <kith/span.h>
 
 static bool starts_with(struct span s, struct span prefix)
 {
@@ -82,7 +74,7 @@ static int cursor_of(struct txn *x, enum table t, MDB_cursor **ret)
 static int unpack(struct txn *x, enum table t, struct span key, MDB_val v, struct span *ret)
 {
 	return row_unpack(x->crypto, &x->store->key, (struct row_at){ row_form(t), key },
-		span_of(v), &x->opened, ret);
+		span_of_val(v), &x->opened, ret);
 }
 
 /* What a scan found, if it is under the prefix. The key is told for a damaged row too: without
@@ -90,9 +82,9 @@ static int unpack(struct txn *x, enum table t, struct span key, MDB_val v, struc
 static int found(struct txn *x, enum table t, struct span prefix, MDB_val k, MDB_val v,
 	struct span *ret_key, struct span *ret)
 {
-	if (!starts_with(span_of(k), prefix))
+	if (!starts_with(span_of_val(k), prefix))
 		return VIEW_NONE;
-	*ret_key = span_of(k);
+	*ret_key = span_of_val(k);
 	return unpack(x, t, *ret_key, v, ret);
 }
 
@@ -173,7 +165,7 @@ static int back_from(struct txn *x, enum table t, struct span prefix, struct spa
 		return r;
 	if (end.len)
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-	if (rc == 0 && (!itself || before(end, span_of(k))))
+	if (rc == 0 && (!itself || before(end, span_of_val(k))))
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_PREV);
 	else if (rc == MDB_NOTFOUND)
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
@@ -232,13 +224,10 @@ static int writable(struct txn *x, enum table t, struct span key, MDB_txn **ret)
 static void wrote(
 	struct txn *x, enum table t, enum redo_kind kind, struct span key, struct span row)
 {
-	const char *name = row_form(t).table;
-
 	x->dirty[table_env(t)] = true;
 	if (table_env(t) == ENV_DATA)
 		redo_add(&x->store->redo,
-			&(struct redo_op){
-				kind, { (const uint8_t *)name, strlen(name) }, key, row });
+			&(struct redo_op){ kind, span_of(row_form(t).table), key, row });
 }
 
 static int write_row(
@@ -303,7 +292,7 @@ static int del(void *ctx, enum table t, struct span key)
 		return VIEW_NONE;
 	if (rc)
 		return spoil(x, table_env(t), rc);
-	wrote(x, t, REDO_DEL, span_of(k), (struct span){ 0 });
+	wrote(x, t, REDO_DEL, span_of_val(k), (struct span){ 0 });
 	return 0;
 }
 

@@ -61,6 +61,8 @@ struct store *store_close(struct store *s); /* accepts NULL, returns NULL */
 
 /* A turn. At most one at a time. The view is valid until commit or abort. */
 MUST_USE int store_turn_begin(struct store *s, struct view *ret);
+/* Why a turn could not begin, in words; empty: there are none. The store's. */
+const char *store_failure(const struct store *s);
 /* 0; STORE_E_FULL (nothing of the turn is there) or STORE_E_IO (whether it is there is seen
  * when the store is opened again); < 0 fatal. Returns after the flushes. */
 MUST_USE int store_turn_commit(struct store *s, struct why *why);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -410,6 +411,27 @@ static void damage_before_the_last_record_is_not_taken_for_its_end(void **state)
 	assert_turns(f, 3);
 }
 
+static void damage_behind_our_back_lets_no_turn_begin_and_is_said(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned n = 0; n < 4; n++)
+		assert_int_equal(turn(f, n), 0);
+	assert_string_equal(store_failure(f->store), "");
+	flip(f, 1, 30);
+	begin(f);
+	assert_int_equal(put(f, TABLE_META, text("undone"), text("v")), 0);
+	store_turn_abort(f->store);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(store_turn_begin(f->store, &f->view), -EIO);
+		assert_non_null(strstr(store_failure(f->store), "redo has a damaged record"));
+	}
+	fixture_close(f);
+	flip(f, 1, 30);
+	fixture_open(f);
+	assert_turns(f, 3);
+}
+
 static void a_file_that_is_missing_or_short_is_not_made_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -565,25 +587,35 @@ static void power_is_back(enum loss loss, bool kill)
 	power->kill = kill;
 }
 
+/* A store whose life ends at its write or flush number .left, and what is there after it.
+ * False: the life was shorter than that. */
+static bool try_life(void **state, enum loss loss, unsigned left, bool kill)
+{
+	unsigned acknowledged = 0;
+	struct fixture *f;
+	bool went;
+
+	fixture_setup(state);
+	f = *state;
+	fixture_close(f);
+	power_is_back(loss, kill);
+	went = one_life(f, left, kill ? 10 : 20, &acknowledged);
+	if (kill) {
+		power->kill = false;
+		assert_true(one_life(f, FOREVER, 2, &acknowledged));
+	}
+	assert_there(f, acknowledged);
+	fixture_teardown(state);
+	return went;
+}
+
 static void when_the_power_goes_what_was_acknowledged_is_there(void **state)
 {
 	for (enum loss loss = 0; loss < LOSSES; loss++) {
 		unsigned left = 1;
-		bool went;
 
-		do {
-			unsigned acknowledged = 0;
-			struct fixture *f;
-
-			fixture_setup(state);
-			f = *state;
-			fixture_close(f);
-			power_is_back(loss, false);
-			went = one_life(f, left, 20, &acknowledged);
-			assert_there(f, acknowledged);
-			fixture_teardown(state);
+		while (try_life(state, loss, left, false))
 			left++;
-		} while (went);
 		assert_in_range(left, 60, 4000);
 	}
 }
@@ -593,23 +625,9 @@ static void when_the_power_goes_what_was_acknowledged_is_there(void **state)
 static void what_a_killed_process_left_to_the_kernel_is_settled_by_the_next_one(void **state)
 {
 	unsigned left = 1;
-	bool went;
 
-	do {
-		unsigned acknowledged = 0;
-		struct fixture *f;
-
-		fixture_setup(state);
-		f = *state;
-		fixture_close(f);
-		power_is_back(LOSS_ALL, true);
-		went = one_life(f, left, 10, &acknowledged);
-		power->kill = false;
-		assert_true(one_life(f, FOREVER, 2, &acknowledged));
-		assert_there(f, acknowledged);
-		fixture_teardown(state);
+	while (try_life(state, LOSS_ALL, left, true))
 		left++;
-	} while (went);
 	assert_in_range(left, 30, 4000);
 }
 
@@ -624,6 +642,7 @@ int main(void)
 		ON_A_STORE(a_long_turn_is_not_written_twice),
 		ON_A_STORE(a_record_that_was_cut_off_is_not_there_and_those_before_it_are),
 		ON_A_STORE(damage_before_the_last_record_is_not_taken_for_its_end),
+		ON_A_STORE(damage_behind_our_back_lets_no_turn_begin_and_is_said),
 		ON_A_STORE(a_file_that_is_missing_or_short_is_not_made_anew),
 		ON_A_STORE(what_the_environment_knows_nothing_of_is_refused_and_said),
 		ON_A_STORE(what_is_of_an_older_epoch_is_left_alone),
