@@ -306,8 +306,7 @@ static int add_chains(struct answer *an)
 		struct place at;
 		size_t n = 1;
 
-		if (!chain_row_read(
-			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
+		if (!chain_row_read(scan_key(&scan), scan.value, &at, &row))
 			return err_new(-EUCLEAN);
 		at.seq = first_of(an, &at);
 		if (at.seq == UINT64_MAX)

@@ -44,7 +44,7 @@ static int take_row(struct issue *x, const struct scan *scan, size_t i)
 	struct control_row row;
 	int r;
 
-	if (!control_row_read((struct span){ scan->key, scan->key_len }, scan->value, &row))
+	if (!control_row_read(scan_key(scan), scan->value, &row))
 		return err_new(-EUCLEAN);
 	*h = (struct held){ .ref = row.ref, .must_understand = row.must_understand };
 	r = control_get(s->view, &x->record, &row.ref.at, &log, c);

@@ -115,8 +115,8 @@ static int each(struct step *s,
 		enum request_way way;
 		struct id peer, request;
 
-		if (!request_row_copy(s->arena, (struct span){ scan.key, scan.key_len },
-			    scan.value, &peer, &way, &request, &row))
+		if (!request_row_copy(
+			    s->arena, scan_key(&scan), scan.value, &peer, &way, &request, &row))
 			return err_new(s->arena->failed ? -ENOMEM : -EUCLEAN);
 		r = take(ctx, &peer, way, &request, &row);
 		if (r)
@@ -213,8 +213,8 @@ int requests_waiting(struct step *s, uint64_t *ret_in, uint64_t *ret_out)
 			enum request_way way;
 			struct id peer, request;
 
-			if (!request_row_read((struct span){ scan.key, scan.key_len },
-				    scan.value, &peer, &way, &request, &row))
+			if (!request_row_read(
+				    scan_key(&scan), scan.value, &peer, &way, &request, &row))
 				return err_new(-EUCLEAN);
 			if (way == REQUEST_THEIRS)
 				*ret_in += row.state == REQUEST_NOTED;

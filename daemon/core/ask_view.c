@@ -105,8 +105,7 @@ static uint64_t chain_length(struct step *s, const struct id *record, const stru
 		struct chain_row row;
 		struct place at;
 
-		if (chain_row_read(
-			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
+		if (chain_row_read(scan_key(&scan), scan.value, &at, &row))
 			n += row.seq;
 	}
 	return n;

@@ -213,7 +213,7 @@ static int forget_old(struct step *s)
 			;
 		if (!rd.bad && note.at_ms >= now - keep) /* its last */
 			return 0;
-		r = row_del(s->view, TABLE_AUDIT, (struct span){ scan.key, scan.key_len });
+		r = row_del(s->view, TABLE_AUDIT, scan_key(&scan));
 	}
 	return r < 0 ? err_up(r) : 0;
 }
@@ -431,7 +431,7 @@ int ask_audit(struct ask *a)
 		r = scan_next(&scan, a->s->view);
 		if (r)
 			break;
-		n = key_read((struct span){ scan.key, scan.key_len });
+		n = key_read(scan_key(&scan));
 		for (rd = row_read(scan.value);
 			a->reply.n_audit < most && r == 0 && next_note(&rd, &note); n++) {
 			if (n <= a->q.after)

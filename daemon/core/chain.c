@@ -104,8 +104,7 @@ static int collect_deps(struct step *s, const struct id *record, struct body *b)
 		struct chain_row row;
 		struct ref *grown, dep = { 0 };
 
-		if (!chain_row_read(
-			    (struct span){ scan.key, scan.key_len }, scan.value, &dep.at, &row))
+		if (!chain_row_read(scan_key(&scan), scan.value, &dep.at, &row))
 			return err_new(-EUCLEAN);
 		if (id_equal(&dep.at.author, &s->node->region) &&
 			id_equal(&dep.at.incarnation, &s->node->incarnation))

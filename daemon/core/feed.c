@@ -34,12 +34,11 @@ static int trim(struct step *s, struct peer *p, uint64_t n, bool acknowledged)
 		struct feed_row row;
 		uint64_t at;
 
-		if (!feed_row_read(
-			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
+		if (!feed_row_read(scan_key(&scan), scan.value, &at, &row))
 			return err_new(-EUCLEAN);
 		if (at > n)
 			break;
-		r = row_del(s->view, TABLE_FEED, (struct span){ scan.key, scan.key_len });
+		r = row_del(s->view, TABLE_FEED, scan_key(&scan));
 		if (!r && acknowledged && s->node->unreceived)
 			r = handover_received(s, p, &row);
 		if (r)
@@ -238,8 +237,7 @@ static int fill(struct step *s, struct peer *p, struct filling *f)
 		struct feed_row row;
 		uint64_t n;
 
-		if (!feed_row_read(
-			    (struct span){ scan.key, scan.key_len }, scan.value, &n, &row))
+		if (!feed_row_read(scan_key(&scan), scan.value, &n, &row))
 			return err_new(-EUCLEAN);
 		if (!row.is_backfill) {
 			r = add_change(s, f, n, &row);

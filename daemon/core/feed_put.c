@@ -119,7 +119,7 @@ int feed_oldest(struct step *s, const struct id *peer, uint64_t *ret_unsent, uin
 	r = scan_next(&scan, s->view);
 	if (r)
 		return r == ROW_NONE ? 0 : err_up(r);
-	if (!feed_row_read((struct span){ scan.key, scan.key_len }, scan.value, &n, &row))
+	if (!feed_row_read(scan_key(&scan), scan.value, &n, &row))
 		return err_new(-EUCLEAN);
 	*ret_unsent = p->row.feed_next - n;
 	if (s->event->wall_ms > row.at_ms)

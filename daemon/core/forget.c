@@ -100,7 +100,7 @@ static int drop_rows(struct step *s, enum table table, size_t *left)
 
 	scan_init(&scan, table, SPAN_OF(s->node->forgotten));
 	while (*left && (r = scan_next(&scan, s->view)) == 0) {
-		r = row_del(s->view, table, (struct span){ scan.key, scan.key_len });
+		r = row_del(s->view, table, scan_key(&scan));
 		if (r)
 			return err_up(r);
 		(*left)--;
@@ -121,7 +121,7 @@ static int drop_wants(struct step *s, size_t *left)
 		if (scan.key_len != 2 * ID_LEN)
 			return err_new(-EUCLEAN);
 		memcpy(record.b, scan.key + ID_LEN, ID_LEN);
-		r = row_del(s->view, TABLE_WANT, (struct span){ scan.key, scan.key_len });
+		r = row_del(s->view, TABLE_WANT, scan_key(&scan));
 		if (!r)
 			r = sync_wanted(s, &record, NULL);
 		if (!r)

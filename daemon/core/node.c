@@ -278,7 +278,7 @@ int held_read(const struct scan *scan, struct arena *a, struct held *ret)
 	struct control_row row;
 	int r;
 
-	if (!control_row_read((struct span){ scan->key, scan->key_len }, scan->value, &row))
+	if (!control_row_read(scan_key(scan), scan->value, &row))
 		return err_new(-EUCLEAN);
 	*ret = (struct held){
 		.ref = row.ref, .must_understand = row.must_understand, .bytes = row.bytes

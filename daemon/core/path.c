@@ -162,7 +162,7 @@ int path_forget(struct step *s, const struct peer *p, const struct id *record)
 		return r < 0 ? err_up(r) : 0;
 	scan_init(&scan, TABLE_CONTROL, SPAN_OF(*record));
 	while ((r = scan_next(&scan, s->view)) == 0) {
-		r = row_del(s->view, TABLE_CONTROL, (struct span){ scan.key, scan.key_len });
+		r = row_del(s->view, TABLE_CONTROL, scan_key(&scan));
 		if (r)
 			return err_up(r);
 	}

@@ -83,8 +83,7 @@ static int used_in_record(
 		struct chain_row row;
 		struct place at;
 
-		if (!chain_row_read(
-			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
+		if (!chain_row_read(scan_key(&scan), scan.value, &at, &row))
 			return err_new(-EUCLEAN);
 		*ret += row.bytes;
 	}
@@ -150,7 +149,7 @@ static int unpark_one(struct step *s, bool *ret)
 		if (r)
 			return err_up(r);
 		memcpy(record.b, scan.key + ID_LEN, ID_LEN);
-		r = row_del(s->view, TABLE_PARKED, (struct span){ scan.key, scan.key_len });
+		r = row_del(s->view, TABLE_PARKED, scan_key(&scan));
 		if (!r)
 			r = sync_want(s, p, &record);
 		if (r)

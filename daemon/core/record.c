@@ -111,8 +111,7 @@ int record_heads(struct step *s, struct span prefix, struct head **ret, size_t *
 
 		if (n == HEADS_MAX)
 			return RECORD_E_MANY;
-		if (!chain_row_read((struct span){ scan.key, scan.key_len }, scan.value,
-			    &heads[n].at, &row))
+		if (!chain_row_read(scan_key(&scan), scan.value, &heads[n].at, &row))
 			return err_new(-EUCLEAN);
 		heads[n++].change = row.head;
 	}

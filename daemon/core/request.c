@@ -149,8 +149,7 @@ int requests_pump(struct step *s, struct peer *p)
 			p->requests_due = false;
 		if (r)
 			return r == ROW_NONE ? 0 : err_up(r);
-		if (!request_row_read((struct span){ scan.key, scan.key_len }, scan.value,
-			    &peer, &way, &request, &row))
+		if (!request_row_read(scan_key(&scan), scan.value, &peer, &way, &request, &row))
 			return err_new(-EUCLEAN);
 		/* Behind this one: its key and a zero byte. */
 		p->requests_after[0] = 1;
@@ -342,8 +341,8 @@ int requests_offered(struct step *s, const struct id *to, const struct id *recor
 		struct id peer, request;
 		bool about;
 
-		if (!request_row_copy(s->arena, (struct span){ scan.key, scan.key_len },
-			    scan.value, &peer, &way, &request, &row))
+		if (!request_row_copy(
+			    s->arena, scan_key(&scan), scan.value, &peer, &way, &request, &row))
 			return err_new(s->arena->failed ? -ENOMEM : -EUCLEAN);
 		if (way != REQUEST_THEIRS || row.state != REQUEST_NOTED)
 			continue;

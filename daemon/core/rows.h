@@ -37,7 +37,7 @@ struct scan {
 	enum table table;
 	uint8_t prefix[VIEW_KEY_MAX];
 	size_t prefix_len;
-	uint8_t key[VIEW_KEY_MAX + 1]; /* of the row that scan_next gave */
+	uint8_t key[VIEW_KEY_MAX + 1];
 	size_t key_len;
 	struct span value;
 	bool begun;
@@ -46,6 +46,10 @@ void scan_init(struct scan *s, enum table t, struct span prefix);
 /* Begin at the first key >= from instead. */
 void scan_from(struct scan *s, struct span from);
 MUST_USE int scan_next(struct scan *s, const struct view *v); /* 0, ROW_NONE */
+static inline struct span scan_key(const struct scan *s) /* of the row that scan_next gave */
+{
+	return (struct span){ s->key, s->key_len };
+}
 
 /* LOG: changes in the order in which they came, numbered from 1; a row holds some of them, one
  * behind the other. A stored change borrows from the store: valid until the next write; and its

@@ -179,8 +179,7 @@ int index_scan_next(struct index_scan *s, const struct view *v)
 		r = scan_next(&s->rows, v);
 		if (r)
 			return r;
-		if (!index_key_read(
-			    (struct span){ s->rows.key, s->rows.key_len }, &record, &s->at) ||
+		if (!index_key_read(scan_key(&s->rows), &record, &s->at) ||
 			!index_row_read(s->rows.value, &s->row))
 			return err_new(-EUCLEAN);
 	}

@@ -158,8 +158,7 @@ static int collect_have(struct step *s, struct peer *p, const struct id *record,
 		struct place at;
 		int full;
 
-		if (!chain_row_read(
-			    (struct span){ scan.key, scan.key_len }, scan.value, &at, &row))
+		if (!chain_row_read(scan_key(&scan), scan.value, &at, &row))
 			return err_new(-EUCLEAN);
 		full = quota_room(s, record, &at.author, &row, &p->region);
 		if (full == CHAIN_E_QUOTA)
