@@ -373,12 +373,13 @@ int chain_writable(struct step *s, const struct id *record)
 static int check_meaning(struct step *s, const struct checked *k, const struct run *run,
 	size_t from, const struct affairs *a)
 {
-	size_t more = 0;
+	size_t more = 0, fresh = 0;
 
 	for (size_t i = from; i < k->n; i++) {
 		const struct header *h = &k->headers[i];
 		struct control c;
 		struct hash held;
+		bool new;
 		int r;
 
 		if (!affairs_member(a, &h->at.author))
@@ -387,16 +388,19 @@ static int check_meaning(struct step *s, const struct checked *k, const struct r
 			continue;
 		if (node_affairs_full(s->node, &h->record))
 			return CHAIN_E_RUN;
+		r = control_has(s->view, &h->record, &h->at, &held);
+		if (r < 0)
+			return err_up(r);
+		new = r == ROW_NONE;
+		if (new &&node_reads_enough(s->node, a, ++fresh))
+			return CHAIN_E_GAP; /* (P7.6) with their path they are read once */
 		r = check_signature(s, h, &k->ids[i], run->changes[i].signature);
 		if (!r)
 			r = read_control(s, h, run->changes[i].body, &c);
 		if (r)
 			return r;
 		/* Anybody in the circle can write them, and everybody in it must keep them. */
-		r = control_has(s->view, &h->record, &h->at, &held);
-		if (r < 0)
-			return err_up(r);
-		if (r == ROW_NONE)
+		if (new)
 			more += wire_change_size(&run->changes[i]);
 		if (!affairs_room(a, &h->at.author, c.term, more))
 			return CHAIN_E_PATH;

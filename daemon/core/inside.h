@@ -289,6 +289,7 @@ struct node {
 	struct cached_affairs cache[AFFAIRS_CACHED];
 	uint64_t cache_uses;
 	size_t cache_bytes; /* of all arenas */
+	size_t reread;      /* control changes that were read for them in this turn */
 
 	uint64_t emergencies; /* records whose custody people must settle */
 
@@ -353,6 +354,9 @@ bool node_alone(struct node *n, const struct id *record);
 void node_set_alone(struct node *n, const struct id *record, bool alone);
 /* A row of CONTROL that a scan has found; what it says borrows from the row. */
 MUST_USE int held_read(const struct scan *scan, struct arena *a, struct held *ret);
+/* Whether that many new control changes, each of which makes the affairs be read again, would
+ * be more than a turn has time for. */
+bool node_reads_enough(const struct node *n, const struct affairs *a, size_t fresh);
 /* Whether the affairs that node_affairs() just gave take so much memory that others' control
  * changes are not taken any more: what was held could not be read with them. */
 bool node_affairs_full(struct node *n, const struct id *record);

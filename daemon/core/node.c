@@ -19,6 +19,7 @@
 
 /* A record's control changes may take this much memory; beyond, it cannot be read. */
 #define AFFAIRS_BUDGET ((size_t)32 * 1024 * 1024)
+#define REREAD_MAX     ((size_t)32 * 1024)        /* a turn's; a path has at most some 20,000 */
 #define AFFAIRS_BYTES  ((size_t)64 * 1024 * 1024) /* of all that are in memory, about */
 
 int node_act(struct step *s, const struct action *a)
@@ -266,6 +267,11 @@ void node_set_alone(struct node *n, const struct id *record, bool alone)
 		c->alone = alone;
 }
 
+bool node_reads_enough(const struct node *n, const struct affairs *a, size_t fresh)
+{
+	return n->reread + fresh * (a->n_all + fresh) > REREAD_MAX;
+}
+
 bool node_affairs_full(struct node *n, const struct id *record)
 {
 	const struct cached_affairs *c = find_cached(n, record);
@@ -341,6 +347,7 @@ static int load_affairs(struct step *s, const struct id *record, struct cached_a
 	n->cache_bytes += c->arena.used;
 	if (r)
 		return err_up(r);
+	n->reread += n_held;
 	c->record = *record;
 	c->valid = true;
 	make_room(n, c);
@@ -431,6 +438,7 @@ static int end_turn(struct step *s)
 	}
 	if (!r)
 		r = follow_some(s);
+	n->reread = 0;
 	assert(r || !n->turn.n); /* what is said here writes nothing that has to be signed */
 	return r ? err_up(r) : 0;
 }

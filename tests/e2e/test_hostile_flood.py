@@ -214,6 +214,42 @@ class Floods(HostileCase):
             return not link.look()
         self.meanwhile(ask)
 
+    def test_control_changes_of_a_long_path_that_come_by_the_hundred_keep_nobody_waiting(self):
+        evil = self.evil('controls')
+        record = shared(evil, self.north, 'controls')
+        link = self.live(evil)
+        chain = record.chains[evil.id, evil.incarnation()]
+        said = {}  # by the number of the question: how much of the chain
+
+        def write(n):
+            return [record.put_control(evil, 99, term=1) for _ in range(n)]
+
+        def until_whole():
+            while (self.has(record) or {}).get(evil.name) != len(chain):
+                m = link.hear(0.1)
+                if not (m and m.HasField('get') and m.get.record == record.id):
+                    continue
+                held = next((h.seq for h in m.get.have if h.author == evil.id), 0)
+                at = said.get(m.get.request, held)
+                said[m.get.request] = at + 250
+                part = chain[at:at + 250]
+                link.answer(m.get, record, path=part, runs=[part] if part else [],
+                            done=at + 250 >= len(chain))
+
+        write(2200)
+        link.feed(record.id)
+        link.answer(link.expect_get(record.id), record, path=chain[:250], runs=[chain[:250]],
+                    done=False)
+        until_whole()
+        begun = time.monotonic()
+        for through in range(2, 7):
+            link.feed(write(250), through=through)
+        self.arrives()
+        self.assertLess(time.monotonic() - begun, ARRIVES * kith.SLOW)
+        self.answers()
+        until_whole()
+        self.assertEqual(self.north.peers()[evil.name].problem, '')
+
     # ---- Strangers ----
 
     def strangers(self, each, n=2000, address='127.0.0.2'):

@@ -140,6 +140,38 @@ static void change_of_a_region_that_one_never_met_comes_by_the_custodian(void **
 	fix_free(x);
 }
 
+/* (P7.6) A control change makes all of them be read again, and a turn has time for so many. */
+static void control_change_that_a_turn_has_no_time_for_comes_with_its_path(void **state)
+{
+	struct id record;
+	struct fix *x = star(&record);
+	const struct peer *p = x->v[SOUTH].node->peers[0];
+
+	(void)state;
+	fix_cut(x, NORTH, SOUTH);
+	assert_int_equal(fix_offer(x, NORTH, &record, EAST), 0);
+	assert_int_equal(fix_note(x, NORTH, &record, "and behind it"), 0);
+	fix_heal(x, NORTH, SOUTH);
+	fix_hush(x);
+	for (unsigned i = 0; i < 200; i++) {
+		const struct event tick = { .kind = EVENT_TICK };
+
+		x->now += 250;
+		fix_step(x, NORTH, &tick);
+		fix_step(x, SOUTH, &tick);
+		while (x->first) {
+			x->v[SOUTH].node->reread = 1 << 20;
+			fix_arrive(x);
+		}
+	}
+	assert_true(fix_told(x, SOUTH, "wants north"));
+	assert_int_equal(p->wants, 0);
+	assert_int_equal(changes_at(x, SOUTH, &record), changes_at(x, NORTH, &record));
+	assert_non_null(fix_affairs(x, SOUTH, &record)->open);
+	assert_false(fix_told(x, SOUTH, "refuses"));
+	fix_free(x);
+}
+
 static void reader_gets_the_new_key_when_another_leaves(void **state)
 {
 	struct id record;
@@ -185,6 +217,8 @@ int main(void)
 		cmocka_unit_test(who_starts_again_gives_no_number_of_a_feed_twice),
 		cmocka_unit_test(burst_of_small_changes_with_few_signatures_comes_whole),
 		cmocka_unit_test(change_of_a_region_that_one_never_met_comes_by_the_custodian),
+		cmocka_unit_test(
+			control_change_that_a_turn_has_no_time_for_comes_with_its_path),
 		cmocka_unit_test(reader_gets_the_new_key_when_another_leaves),
 		cmocka_unit_test(outsider_cannot_tell_by_a_question_whether_a_record_is_held),
 	};
