@@ -30,6 +30,7 @@ class Strait:
         self.bell, self.ear = socket.socketpair()
         self.ways = {}  # each end of a connection, and the other end
         self.near = set()  # the ends at who has dialled
+        self.is_cut = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -40,6 +41,16 @@ class Strait:
 
     def hold(self):
         self._ring(lambda left: 0)
+
+    def cut(self):
+        """Nothing more is let through, and what there is of connections ends: what they had still
+        to bring takes nothing of what is let through later."""
+        self.is_cut.clear()
+        with self.more:
+            self.left = 0
+        self.bell.send(b'x')
+        if not self.is_cut.wait(10):
+            raise TimeoutError('the strait does not move')
 
     def let(self, size=ALL):
         self._ring(lambda left: min(left + size, ALL))
@@ -89,8 +100,13 @@ class Strait:
         for fd, event in p.poll():
             s = by[fd]
             if s is self.ear:
-                if not s.recv(CHUNK):
+                rung = s.recv(CHUNK)
+                if not rung:
                     return False
+                if b'x' in rung:
+                    for end in list(self.near):
+                        self._shut(end)
+                    self.is_cut.set()
             elif s is self.listener:
                 self._open()
             elif s in self.ways and event & GONE:

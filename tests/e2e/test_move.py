@@ -286,6 +286,7 @@ class Kills(Work):
             name, kill, start = rng.choice(victims)
             self.strait.let(rng.randrange(1, SOME // 4))
             kill()
+            self.strait.cut()
             start()
             held = self.held(record)
             killed.append(f'{name} at {held}')
