@@ -79,6 +79,7 @@ static const struct slot status_slots[] = {
 	SLOT(66, U32, SLOT_ALWAYS, struct ctl_status, wire_min),
 	SLOT(67, U32, SLOT_ALWAYS, struct ctl_status, wire_max),
 	SLOT(68, U32, SLOT_ALWAYS, struct ctl_status, store_format),
+	TEXT(69, struct ctl_status, forked_by),
 };
 static SCHEMA(status);
 
@@ -106,6 +107,7 @@ static const struct slot peer_slots[] = {
 	SLOT(24, S32, SLOT_HAS, struct ctl_peer, clock_skew_ms,
 		.has = offsetof(struct ctl_peer, has_clock_skew)),
 	BOOL(25, struct ctl_peer, dialled),
+	UINT(26, struct ctl_peer, problem_ms),
 };
 static SCHEMA(peer);
 

@@ -399,6 +399,8 @@ int verb_doctor(struct cli *c);
 int verb_setup(struct cli *c);
 int verb_upgrade(struct cli *c);
 int verb_explain(struct cli *c);
+/* What a verdict about another region says; NULL: there is none of that name. */
+const char *verdict_text(const char *name);
 int verb_follow(struct cli *c);
 int verb_reload(struct cli *c);
 int verb_verify(struct cli *c);

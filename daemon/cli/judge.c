@@ -21,6 +21,7 @@
 /* A link that breaks comes back within this time, and nobody need know. */
 #define AWAY_NOTICED (30 * SECOND)
 #define AWAY_ALARM   DAY
+#define CONDUCT_KEPT DAY
 /* What goes on all day takes seconds; a record of a child minutes. */
 #define BEHIND_NOTICED (15 * MINUTE)
 #define BEHIND_ALARM   DAY
@@ -107,13 +108,15 @@ static void judge_region(struct judging *j)
 {
 	const char *link = json_text(j->status, "link");
 	const uint64_t forks = of(j, "forks");
+	const char *by = json_text(j->status, "forked_by");
 
 	if (forks > 0)
 		find(j, (struct finding){ GRAVE_ALARM, "forked", NULL, of(j, "forks_since_ms"),
 				arena_text(j->a,
-					"%" PRIu64 " chain%s forked: one region signed two "
-					"histories; custody of these records stands still",
-					forks, forks == 1 ? " is" : "s are"),
+					"%" PRIu64 " chain%s forked: %s signed two histories; "
+					"custody of these records stands still",
+					forks, forks == 1 ? " is" : "s are",
+					*by ? by : "one region"),
 				"journalctl -xu kithd --grep 'forked', then ask the people of "
 				"that region which machine is theirs" });
 	if (*link && strcmp(link, "absent") == 0)
@@ -136,6 +139,18 @@ static const char *next_of_problem(struct judging *j, const char *problem, const
 	if (*problem && !strchr(problem, ' '))
 		return arena_text(j->a, "kithctl explain %s", problem);
 	return arena_text(j->a, "kithctl doctor --peer %s", name);
+}
+
+/* The last thing that was wrong with what it sent: it may go on, or be kept out for a while. */
+static void judge_conduct(struct judging *j, const json_t *p, const char *name)
+{
+	const char *problem = json_text(p, "problem"), *what = verdict_text(problem);
+	const uint64_t since = json_number(p, "problem_ms");
+
+	if (what && ago(j, since) <= CONDUCT_KEPT)
+		find(j, (struct finding){ GRAVE_ATTENTION, "peer-problem", name, since,
+				arena_text(j->a, "%s: %s (%s)", name, what, problem),
+				next_of_problem(j, problem, name) });
 }
 
 static void judge_away(struct judging *j, const json_t *p, const char *name, uint64_t since)
@@ -170,6 +185,8 @@ static void judge_peer(struct judging *j, const json_t *p)
 	const json_int_t skew = json_integer_value(json_object_get(p, "clock_skew_ms"));
 	const uint64_t apart = (uint64_t)(skew < 0 ? -skew : skew);
 
+	if (live || ago(j, since) <= AWAY_NOTICED)
+		judge_conduct(j, p, name);
 	if (!live && strcmp(json_text(j->status, "link"), "absent") != 0)
 		judge_away(j, p, name, since);
 	if (live && behind > BEHIND_NOTICED)

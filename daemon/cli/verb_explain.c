@@ -48,6 +48,14 @@ static const struct code codes[] = {
 #undef DECLINE
 };
 
+const char *verdict_text(const char *name)
+{
+	for (size_t i = 0; i < COUNT(codes); i++)
+		if (strcmp(codes[i].kind, "verdict") == 0 && strcmp(codes[i].name, name) == 0)
+			return codes[i].text;
+	return NULL;
+}
+
 static bool meant(const struct code *x, const char *what)
 {
 	return !what || (x->number && strcasecmp(x->number, what) == 0) ||

@@ -340,7 +340,25 @@ static const char *state_words(const struct step *s)
 	return n->link_ready ? "running" : "running; kith-link is not connected";
 }
 
-static int add_up_peers(struct step *s, struct ctl_status *st)
+/* Whose chains are forked, for people; NULL: nobody's. */
+static int fork_names(struct step *s, const char **ret)
+{
+	const struct node *n = s->node;
+	const char *text = NULL;
+
+	for (size_t i = 0; i < n->n_forkers; i++) {
+		const char *name = text_of_region(s, &n->forkers[i]);
+
+		text = text ? arena_text(s->arena, "%s, %s", text, name)
+			    : arena_text(s->arena, "%s", name);
+		if (!text)
+			return err_new(-ENOMEM);
+	}
+	*ret = text;
+	return 0;
+}
+
+static int about_peers(struct step *s, struct ctl_status *st)
 {
 	for (size_t i = 0; i < s->node->n_peers; i++) {
 		const struct peer *p = s->node->peers[i];
@@ -357,7 +375,7 @@ static int add_up_peers(struct step *s, struct ctl_status *st)
 		if (age > st->oldest_unreplicated_ms)
 			st->oldest_unreplicated_ms = age;
 	}
-	return 0;
+	return fork_names(s, &st->forked_by);
 }
 
 int ask_status(struct ask *a)
@@ -405,7 +423,7 @@ int ask_status(struct ask *a)
 		st->commits = f->commits;
 		st->flushes = f->flushes;
 	}
-	r = add_up_peers(s, st);
+	r = about_peers(s, st);
 	if (r)
 		return err_up(r);
 	r = handover_count(s, &waiting);
@@ -448,6 +466,7 @@ int ask_peers(struct ask *a)
 			.fingerprint = arena_text(
 				arena, "%s", fingerprint_text(&p->fingerprint, text)),
 			.problem = p->problem[0] ? p->problem : NULL,
+			.problem_ms = p->problem[0] ? p->problem_ms : 0,
 			.software = p->software[0] ? p->software : NULL,
 			.last_heard_ms = p->last_heard_ms,
 			.wants = p->wants,

@@ -129,6 +129,16 @@ static int tell_circle(struct step *s, const struct header *h, const struct id *
 	return r ? err_up(r) : 0;
 }
 
+void fork_count(struct node *n, const struct id *author)
+{
+	n->forks++;
+	for (size_t i = 0; i < n->n_forkers; i++)
+		if (id_equal(&n->forkers[i], author))
+			return;
+	if (n->n_forkers < FORKERS_MAX)
+		n->forkers[n->n_forkers++] = *author;
+}
+
 /* Once a chain: the row, the mark, the telling, the circle. */
 static int keep(
 	struct step *s, const struct header *h, struct span value, const struct id *not_to)
@@ -149,8 +159,9 @@ static int keep(
 	if (r)
 		return err_odd(r);
 	s->node->stopped |= own;
-	if (s->node->forks++ == 0)
+	if (s->node->forks == 0)
 		s->node->forks_since_ms = s->event->wall_ms;
+	fork_count(s->node, &h->at.author);
 	r = node_tell(s, &(struct tell){ .verb = own ? TELL_STOPS : TELL_FORKED,
 				 .record = h->record,
 				 .peer = h->at.author });

@@ -28,6 +28,7 @@
 #define AFFAIRS_WAYS   4     /* places that a record has among them */
 #define FOLD_AT_ONCE   32    /* changes that are opened in the step that takes them */
 #define WANT_PAUSE     30000 /* before a want that brought nothing is asked for again */
+#define FORKERS_MAX    8     /* regions that status names */
 #define POLL           60000 /* feeds are asked for again, if nothing comes of them (P7.5) */
 #define NAME_TEXT_MAX  REGION_NAME_MAX
 
@@ -108,7 +109,8 @@ struct peer {
 	uint64_t link;
 	msec due; /* of the state: dial again, give up greeting, ask for its feed (P7.2) */
 	uint64_t last_heard_ms;
-	char problem[120]; /* the last thing that went wrong, for people; empty once live */
+	char problem[120];   /* the last thing that went wrong, for people; empty once live */
+	uint64_t problem_ms; /* wall: when that was */
 	char software[64];
 	uint64_t since_ms;           /* wall: live, or not, since */
 	uint32_t wire_min, wire_max; /* of its last HELLO */
@@ -309,6 +311,8 @@ struct node {
 	struct uptake *uptake;
 
 	uint64_t forks, forks_since_ms;
+	struct id forkers[FORKERS_MAX]; /* whose chains they are; some, if they are many */
+	size_t n_forkers;
 	uint64_t link_since_ms, full_since_ms; /* wall */
 	uint64_t bytes_in, bytes_out;          /* of frames of peers */
 	/* Moves that wait: when the next limit is passed, by either clock, and how many offers
@@ -539,6 +543,7 @@ MUST_USE int fork_has(struct step *s, const struct id *record, const struct id *
 	const struct id *incarnation);
 /* Whether our own is: then nothing more is written in that record. 0, ROW_NONE. */
 MUST_USE int fork_own(struct step *s, const struct id *record);
+void fork_count(struct node *n, const struct id *author); /* one more, of that region */
 /* The proof for others, borrowed from the store; ROW_NONE: none, or it has only one side. */
 MUST_USE int fork_evidence(
 	struct step *s, const struct id *record, const struct place *at, struct span *ret);

@@ -715,10 +715,14 @@ static int count_forks(struct step *s)
 
 	scan_init(&scan, TABLE_FORK, (struct span){ 0 });
 	while ((r = scan_next(&scan, s->view)) == 0) {
-		s->node->forks++;
+		struct id author;
+
+		if (scan.key_len != CHAIN_PREFIX)
+			return err_new(-EUCLEAN);
+		memcpy(author.b, scan.key + ID_LEN, ID_LEN);
+		fork_count(s->node, &author);
 		s->node->stopped |=
-			scan.key_len == CHAIN_PREFIX &&
-			memcmp(scan.key + ID_LEN, s->node->region.b, ID_LEN) == 0 &&
+			id_equal(&author, &s->node->region) &&
 			memcmp(scan.key + 2 * ID_LEN, s->node->incarnation.b, ID_LEN) == 0;
 	}
 	if (s->node->forks)

@@ -143,6 +143,7 @@ static int fail(struct step *s, struct peer *p, const char *problem)
 	int r;
 
 	snprintf(p->problem, sizeof(p->problem), "%s", problem);
+	p->problem_ms = s->event->wall_ms;
 	p->failures++;
 	peer_lost(s, p);
 	r = dial_pause(s, p, &pause);
@@ -179,6 +180,7 @@ int peer_refuse(struct step *s, struct peer *p, const struct id *record, enum ve
 	if (r)
 		return err_up(r);
 	snprintf(p->problem, sizeof(p->problem), "%s", name);
+	p->problem_ms = s->event->wall_ms;
 	if (!drop_it)
 		return 0;
 	offend(s, p);
@@ -344,8 +346,7 @@ int peer_tick(struct step *s, struct peer *p)
 	return 0;
 }
 
-/* HELLO -------------------------------------------------------------------------------------
- */
+/* ---- HELLO ---- */
 
 static bool knows_curve(const struct peer *p, const struct pubkey *key)
 {
@@ -371,8 +372,8 @@ int peer_link_up(struct step *s)
 		f.reason = SPAN_LIT("not a peer, or a dial that was given up");
 		return node_link(s, ACTION_LINK_DROP, &f);
 	}
-	/* Both have dialled, and both came through: if each took the other's, none would be
-	 * left. */
+	/* Both have dialled, and both came through: if each took the other's, none were left.
+	 */
 	if (!e->dialled && p->state == PEER_GREETING && p->dialled &&
 		id_order(&s->node->region, &p->region) < 0) {
 		f.reason = SPAN_LIT("it crosses with the link that we have dialled");
@@ -585,8 +586,7 @@ int peer_frame(struct step *s)
 
 	s->node->bytes_in += s->event->bytes.len;
 	if (!p)
-		return 0; /* a link that we have given up: what is still in flight says nothing
-			   */
+		return 0; /* a link that we have given up: what is still in flight is nothing */
 	r = wire_frame_decode(s->event->bytes, &f);
 	if (r)
 		return r < 0 ? err_up(r)

@@ -76,7 +76,8 @@ MUST_USE int wire_request_encode(
 /* Replies. Text is NUL-terminated UTF-8 or NULL for "not there". Views mirror control.proto. */
 struct ctl_peer {
 	const char *region, *name, *state, *endpoint, *fingerprint, *problem, *software;
-	uint64_t last_heard_ms, unsent, wants, oldest_unreplicated_ms, since_ms, wants_since_ms;
+	uint64_t last_heard_ms, unsent, wants, oldest_unreplicated_ms, since_ms, wants_since_ms,
+		problem_ms;
 	uint32_t wire_min, wire_max;
 	bool has_clock_skew, dialled;
 	int32_t clock_skew_ms;
@@ -117,7 +118,8 @@ struct ctl_asked {
 	uint64_t since_ms, answered_ms;
 };
 struct ctl_status {
-	const char *region, *name, *incarnation, *version, *state, *link, *listening;
+	const char *region, *name, *incarnation, *version, *state, *link, *listening,
+		*forked_by;
 	uint64_t incarnation_number, started_ms, now_ms, records, custodian_of, changes, peers,
 		peers_live, moves_waiting, wants, store_bytes, store_map_bytes, disk_free_bytes,
 		oldest_unreplicated_ms, commits, flushes, verifications, signatures, forks,

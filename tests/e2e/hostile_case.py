@@ -149,7 +149,11 @@ class HostileCase(unittest.TestCase):
         except kith.Waited:
             self.fail(f'{evil.name} is said to be {self.north.peers()[evil.name]}, not {problems}')
         table = self.north.ctl('peers', json=True)['peers']
-        self.assertIn(evil.name, [p['name'] for p in table if p.get('problem')])
+        said = next(p['problem'] for p in table if p['name'] == evil.name)
+        if ' ' not in said:  # of the protocol, and not of the network
+            found = self.north.ctl('status', json=True)['findings']
+            self.assertTrue([f for f in found if f.get('about') == evil.name and said in f['text']],
+                            found)
 
     def thrown_out(self, evil, link, *problems):
         told = link.until_gone()

@@ -360,6 +360,7 @@ class Hostiles(HostileCase):
         kith.wait_for(lambda: self.circle(record)[evil.name] == one.seq, 5, 'the first is taken')
         link.feed([two], through=6)
         kith.wait_for(lambda: self.north.status().forks == before + 1, 5, 'the fork is counted')
+        self.assertIn(evil.name, self.north.status().forked_by.split(', '))
         three = record.put(evil, record.entry('three'))
         link.feed([two, three], through=7)
         self.named(evil, 'chain-forked')

@@ -112,6 +112,9 @@ static void a_fork_is_an_alarm(void **state)
 	set(status(), "forks_since_ms", NOW - DAY);
 	assert_string_equal(only()->name, "forked");
 	assert_int_equal(judged.worst, GRAVE_ALARM);
+	assert_non_null(strstr(only()->text, "one region signed"));
+	set_text(status(), "forked_by", "south, east");
+	assert_non_null(strstr(only()->text, "south, east signed two histories"));
 }
 
 static void without_kith_link_its_absence_is_said_and_not_that_of_each_peer(void **state)
@@ -158,6 +161,31 @@ static void a_verdict_about_a_peer_is_explained_and_versions_lead_to_the_upgrade
 	assert_string_equal(only()->next, "kithctl explain card-wrong");
 	set_text(peer(), "problem", "no-version-in-common");
 	assert_string_equal(only()->next, "kithctl upgrade --check");
+}
+
+static void a_peer_that_breaks_a_rule_is_named_for_a_day(void **state)
+{
+	static const char *const states[] = { "live", "down" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(states); i++) {
+		set_text(peer(), "state", states[i]);
+		set(peer(), "since_ms", NOW - 1000);
+		set_text(peer(), "problem", "signature-wrong");
+		set(peer(), "problem_ms", NOW - DAY);
+		assert_string_equal(only()->name, "peer-problem");
+		assert_string_equal(only()->about, "south");
+		assert_int_equal(only()->grave, GRAVE_ATTENTION);
+		assert_non_null(strstr(only()->text, "not signed by the key"));
+		assert_string_equal(only()->next, "kithctl explain signature-wrong");
+		set(peer(), "problem_ms", NOW - DAY - 1);
+		assert_int_equal(judge(&arena, reply, NOW, &judged), 0);
+		assert_int_equal(judged.n, 0);
+		set(peer(), "problem_ms", NOW);
+		set_text(peer(), "problem", "connection refused by tcp://x");
+		assert_int_equal(judge(&arena, reply, NOW, &judged), 0);
+		assert_int_equal(judged.n, 0);
+	}
 }
 
 static void a_live_peer_that_takes_nothing_is_said(void **state)
@@ -296,6 +324,7 @@ int main(void)
 		TEST(without_kith_link_its_absence_is_said_and_not_that_of_each_peer),
 		TEST(a_peer_that_is_away_is_noticed_after_half_a_minute_and_alarms_after_a_day),
 		TEST(a_verdict_about_a_peer_is_explained_and_versions_lead_to_the_upgrade),
+		TEST(a_peer_that_breaks_a_rule_is_named_for_a_day),
 		TEST(a_live_peer_that_takes_nothing_is_said),
 		TEST(wants_that_stay_are_said),
 		TEST(a_clock_is_said_in_the_right_direction),
