@@ -311,8 +311,8 @@ static bool arrive(void *router, struct arrival *a)
 	return true;
 }
 
-/* Half-dead connections of a peer that was cut off wait for their heartbeat; the oldest goes.
- */
+/* Half-dead connections of a peer that was cut off end by themselves in the end; the oldest
+ * goes. */
 static int make_room(struct hub *h, const struct id *region)
 {
 	struct link *oldest = NULL;

@@ -21,7 +21,7 @@
 
 #define OUT_MAX          (8 * 1024 * 1024) /* bytes that wait for one peer */
 #define KITHD_BEHIND     (1024 * 1024) /* bytes that wait for kithd: read no more from peers */
-#define LINKS_PER_REGION 4             /* accepted; old ones die of heartbeats only */
+#define LINKS_PER_REGION 4             /* accepted; a broken one ends after 40 s only */
 #define TURN_MESSAGES    64
 #define CONNECT_WAIT     10000 /* ms, as all times here */
 #define HANDSHAKE_WAIT   5000

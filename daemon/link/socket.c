@@ -14,8 +14,10 @@
 
 #include "daemon/link/hub.h"
 
-#define HEARTBEAT 10000
-#define SILENCE   30000
+/* Who has gone without a word is found out by the kernel. ZeroMQ's own heartbeats end this
+ * process when one is due on a connection that broke while it was not read from. */
+#define KEEPALIVE 10 /* s, as the kernel counts */
+#define SILENCE   40000
 #define ZAP_ENFORCE_DOMAIN                                                                     \
 	93 /* a draft option, but this libzmq obeys it: no handler, no entry */
 
@@ -44,9 +46,11 @@ static bool set_common(void *s)
 		int option, value;
 	} all[] = {
 		{ ZMQ_LINGER, 0 }, { ZMQ_IMMEDIATE, 1 }, { ZMQ_SNDHWM, 16 }, { ZMQ_RCVHWM, 16 },
-		{ ZMQ_HANDSHAKE_IVL, HANDSHAKE_WAIT }, { ZMQ_HEARTBEAT_IVL, HEARTBEAT },
-		{ ZMQ_HEARTBEAT_TIMEOUT, SILENCE }, { ZMQ_HEARTBEAT_TTL, SILENCE },
-		{ ZMQ_CONNECT_TIMEOUT, CONNECT_WAIT },
+		{ ZMQ_HANDSHAKE_IVL, HANDSHAKE_WAIT }, { ZMQ_CONNECT_TIMEOUT, CONNECT_WAIT },
+		{ ZMQ_TCP_KEEPALIVE, 1 }, { ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE },
+		{ ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE },
+		{ ZMQ_TCP_KEEPALIVE_CNT, SILENCE / 1000 / KEEPALIVE },
+		{ ZMQ_TCP_MAXRT, SILENCE },
 		{ ZMQ_RECONNECT_IVL, -1 }, /* a dial is one attempt */
 	};
 	const int64_t most = MESSAGE_BYTES;
