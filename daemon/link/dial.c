@@ -167,7 +167,7 @@ int dial_overdue(struct hub *h, struct link *l)
 
 int dial_unheard(struct hub *h, struct link *l)
 {
-	if (kithd_behind(h) || !watch_overfull(&l->watched, l->dial.fd, UNHEARD_BYTES))
+	if (!watch_overfull(&l->watched, l->dial.fd, UNHEARD_BYTES))
 		return 0;
 	return link_end(h, l, NO_END);
 }

@@ -25,8 +25,8 @@
 
 #include "daemon/link/hub.h"
 
-#define BIND_PAUSE 500
-#define LEFT_TURNS 32 /* by then a fair queue has given what was in a pipe */
+#define BIND_PAUSE  500
+#define LEFT_ROUNDS 40 /* by then a fair queue has given the 16 frames of a pipe */
 
 #define CLOSED_BY_PEER "the connection was closed by the peer or the network"
 
@@ -76,8 +76,10 @@ void door_events(struct hub *h)
 	while (h->door.events && socket_event(h->door.events, &event, &fd)) {
 		struct caller *c = caller_find(h, fd);
 
-		if (c)
-			c->left = true; /* also when its number comes again */
+		if (c) { /* also when its number comes again */
+			c->left = true;
+			c->left_at = h->door.messages;
+		}
 		if (event == ZMQ_EVENT_ACCEPTED)
 			caller_came(h, fd);
 	}
@@ -420,6 +422,7 @@ int door_receive(struct hub *h)
 
 		if (!arrive(h->door.router, &a))
 			return 0;
+		h->door.messages++;
 		r = take(h, &a);
 		zmq_msg_close(&a.last);
 		if (r < 0)
@@ -452,19 +455,19 @@ static int sweep_unheard(struct hub *h, struct caller *c)
 	return 0;
 }
 
-/* True: it may be forgotten. */
-static int sweep_one(struct hub *h, struct caller *c, bool more, bool *ret_gone)
+/* True: it may be forgotten. .rounds: so many messages, and who left has no more. */
+static int sweep_one(struct hub *h, struct caller *c, uint64_t rounds, bool *ret_gone)
 {
 	*ret_gone = false;
 	if (c->left) {
-		if (c->link && more && ++c->turns <= LEFT_TURNS)
+		if (c->link && h->door.messages - c->left_at < rounds)
 			return 0;
 		*ret_gone = true;
 		return c->link ? link_end(h, c->link, CLOSED_BY_PEER) : 0;
 	}
 	if (c->parting && h->now >= c->parting)
 		caller_shut(h, c);
-	if (!c->link && !c->shut && h->now >= c->since + HELLO_WAIT) {
+	if (!c->link && !c->shut && !kithd_behind(h) && h->now >= c->since + HELLO_WAIT) {
 		log_say(LOG_NOTICE, "dropped a connection that said nothing for %d s",
 			HELLO_WAIT / 1000);
 		caller_shut(h, c);
@@ -475,9 +478,9 @@ static int sweep_one(struct hub *h, struct caller *c, bool more, bool *ret_gone)
 int door_sweep(struct hub *h)
 {
 	struct caller **at = &h->door.callers;
-	bool more;
+	uint64_t rounds = 0;
 
-	if (!h->door.router || kithd_behind(h))
+	if (!h->door.router)
 		return 0;
 	thin_out(h);
 	for (struct caller *c = h->door.callers; c && h->now >= h->watch_due; c = c->next) {
@@ -486,13 +489,15 @@ int door_sweep(struct hub *h)
 		if (r < 0)
 			return err_up(r);
 	}
-	more = readable(h->door.router);
+	if (kithd_behind(h) || readable(h->door.router))
+		for (const struct caller *c = h->door.callers; c; c = c->next)
+			rounds += LEFT_ROUNDS;
 	while (*at) {
 		struct caller *c = *at;
 		bool gone;
 		int r;
 
-		r = sweep_one(h, c, more, &gone);
+		r = sweep_one(h, c, rounds, &gone);
 		if (r < 0)
 			return err_up(r);
 		if (!gone) {

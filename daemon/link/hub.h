@@ -90,7 +90,7 @@ struct caller {
 	bool shut;         /* we ended it: hear nothing more from it */
 	msec parting;      /* and shut its connection then; 0: it is */
 	bool left;
-	unsigned turns; /* since it left: its last frames may still be in ZeroMQ's pipe */
+	uint64_t left_at; /* .messages then: its last frames may still be in its pipe */
 };
 
 struct hub {
@@ -126,7 +126,8 @@ struct hub {
 		uint8_t dropped[DROPPED_MAX]
 			       [ROUTING_LEN]; /* what still comes from them is nobody's */
 		unsigned n_dropped;
-		unsigned refused; /* strangers, since it was last said */
+		uint64_t messages; /* that it has given, ever */
+		unsigned refused;  /* strangers, since it was last said */
 		msec refused_due;
 	} door;
 

@@ -133,12 +133,12 @@ static void watch_door(struct hub *h, struct polls *p)
 	}
 	watch(p, h->door.events, 0, ZMQ_POLLIN);
 	watch(p, h->door.router, 0, behind ? 0 : ZMQ_POLLIN);
-	for (const struct caller *c = h->door.callers; c && !behind; c = c->next) {
+	for (const struct caller *c = h->door.callers; c; c = c->next) {
 		if (c->left)
-			until(p, h->now);
+			until(p, behind ? MSEC_NEVER : h->now);
 		else if (c->parting)
 			until(p, c->parting);
-		else if (!c->link && !c->shut)
+		else if (!c->link && !c->shut && !behind)
 			until(p, c->since + HELLO_WAIT);
 	}
 }

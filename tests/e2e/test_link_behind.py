@@ -4,11 +4,14 @@
 kith-link while its kithd does not read as fast as others send: see test_link.py
 """
 
+import select
+import socket
 import subprocess
+import time
 
 import zmq
 
-from test_link import (FRAME_MAX, LINK, LISTEN, link, main, raw_peer, side)
+from test_link import (FRAME_MAX, LINK, LISTEN, WAIT, link, main, raw_peer, side)
 
 
 def fill(raw):
@@ -41,7 +44,62 @@ def link_that_ends_while_kithd_is_behind_ends_nobody_else():
     link(a, b)
 
 
+def flood_keeps_no_end_of_a_link_waiting():
+    """There is so much of it that kithd is always behind."""
+    big = bytes(250000)
+    a, quiet = side("a"), side("quiet")
+    floods = [side(f"flood{i}") for i in range(4)]
+    a.peers(quiet, *floods, listen=True)
+    quiet.peers(a)
+    here = link(quiet, a)[1]
+    by_link = {}
+    for f in floods:
+        f.peers(a)
+        by_link[link(f, a)[1]] = f
+    for f in floods:
+        for _ in range(36):
+            f.send(1, big)
+    for n in range(1500):
+        got = a.read()
+        if got.HasField("down"):
+            break
+        by_link[got.received.link].send(1, big)
+        if n == 50:
+            quiet.link.kill()
+    assert got.HasField("down"), "a link that has ended is up"
+    assert got.down.link == here and "closed" in got.down.reason
+
+
+def strangers_are_thinned_out_while_kithd_is_behind_too():
+    b, raw = raw_peer()
+    raw.s.send(b"hello")
+    b.expect("up", region=raw.region)
+    fill(raw)
+    host, port = b.endpoint.removeprefix("tcp://").rsplit(":", 1)
+    begun = time.monotonic()
+    crowd = [socket.create_connection((host, int(port)), WAIT) for _ in range(100)]
+    for s in crowd:
+        s.setblocking(False)
+    ended = set()
+    while len(ended) < 36:  # of 100, 64 may stay
+        for s in select.select(crowd, [], [], WAIT)[0]:
+            if ended_by_peer(s):
+                ended.add(s)
+        assert time.monotonic() - begun < 4  # after 5 s libzmq itself ends them
+    for s in crowd:
+        s.close()
+
+
+def ended_by_peer(s):
+    try:
+        return not s.recv(100)
+    except ConnectionResetError:
+        return True
+
+
 if __name__ == "__main__":
     main([
         link_that_ends_while_kithd_is_behind_ends_nobody_else,
+        flood_keeps_no_end_of_a_link_waiting,
+        strangers_are_thinned_out_while_kithd_is_behind_too,
     ])
