@@ -85,10 +85,9 @@ static int closed(struct hub *h, struct link *l)
 			"handshake with @ failed: the peer does not know our key, or its key "
 			"is "
 			"not the one on its card");
+	l->dial.closed = true;
 	r = dial_receive(h, l);
-	if (r < 0)
-		return err_up(r);
-	return link_end(h, l, "the connection was closed by the peer or the network");
+	return r < 0 ? err_up(r) : 0;
 }
 
 static int take_event(struct hub *h, struct link *l, uint16_t event, int32_t value)
@@ -146,7 +145,7 @@ int dial_receive(struct hub *h, struct link *l)
 		zmq_msg_init(&m);
 		if (zmq_msg_recv(&m, l->dial.dealer, ZMQ_DONTWAIT) < 0) {
 			zmq_msg_close(&m);
-			return 0;
+			return l->dial.closed ? link_end(h, l, CLOSED_BY_PEER) : 0;
 		}
 		watch_heard(&l->watched);
 		parts = zmq_msg_more(&m);
@@ -167,7 +166,7 @@ int dial_overdue(struct hub *h, struct link *l)
 
 int dial_unheard(struct hub *h, struct link *l)
 {
-	if (!watch_overfull(&l->watched, l->dial.fd, UNHEARD_BYTES))
+	if (l->dial.closed || !watch_overfull(&l->watched, l->dial.fd, UNHEARD_BYTES))
 		return 0;
 	return link_end(h, l, NO_END);
 }

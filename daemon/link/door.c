@@ -28,8 +28,6 @@
 #define BIND_PAUSE  500
 #define LEFT_ROUNDS 40 /* by then a fair queue has given the 16 frames of a pipe */
 
-#define CLOSED_BY_PEER "the connection was closed by the peer or the network"
-
 /* ---- Callers ---- */
 
 static struct caller *caller_find(const struct hub *h, int fd)

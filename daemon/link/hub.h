@@ -36,6 +36,7 @@
 #define WATCH_PAUSE      50
 #define ADDRESS_LEN      16
 #define NO_END           "the peer sent a message that does not end"
+#define CLOSED_BY_PEER   "the connection was closed by the peer or the network"
 
 struct out_frame {
 	struct out_frame *next;
@@ -70,8 +71,9 @@ struct link {
 		void *dealer, *events;
 		char endpoint[ENDPOINT_MAX];
 		bool connected;
-		int fd;   /* ZeroMQ's, once connected */
-		msec due; /* not live by then: no answer */
+		bool closed; /* and ended when its last frames were heard */
+		int fd;      /* ZeroMQ's, once connected */
+		msec due;    /* not live by then: no answer */
 	} dial;
 	struct { /* if accepted */
 		uint8_t routing[ROUTING_LEN];

@@ -146,7 +146,7 @@ int link_send(struct hub *h, struct link *l, struct span bytes)
 	struct out_frame *f;
 	int r = SEND_FULL;
 
-	if (l->state != LINK_LIVE)
+	if (l->state != LINK_LIVE || l->dial.closed)
 		return 0; /* kithd has not heard yet that it ended */
 	if (!l->out)
 		r = send_now(h, l, bytes);

@@ -18,6 +18,7 @@
  * process when one is due on a connection that broke while it was not read from. */
 #define KEEPALIVE 10 /* s, as the kernel counts */
 #define SILENCE   40000
+#define NEVER     86400000 /* a dial is one attempt, and closed long before */
 #define ZAP_ENFORCE_DOMAIN                                                                     \
 	93 /* a draft option, but this libzmq obeys it: no handler, no entry */
 
@@ -45,13 +46,13 @@ static bool set_common(void *s)
 	static const struct {
 		int option, value;
 	} all[] = {
-		{ ZMQ_LINGER, 0 }, { ZMQ_IMMEDIATE, 1 }, { ZMQ_SNDHWM, 16 }, { ZMQ_RCVHWM, 16 },
+		{ ZMQ_LINGER, 0 }, { ZMQ_SNDHWM, 16 }, { ZMQ_RCVHWM, 16 },
 		{ ZMQ_HANDSHAKE_IVL, HANDSHAKE_WAIT }, { ZMQ_CONNECT_TIMEOUT, CONNECT_WAIT },
 		{ ZMQ_TCP_KEEPALIVE, 1 }, { ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE },
 		{ ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE },
 		{ ZMQ_TCP_KEEPALIVE_CNT, SILENCE / 1000 / KEEPALIVE },
 		{ ZMQ_TCP_MAXRT, SILENCE },
-		{ ZMQ_RECONNECT_IVL, -1 }, /* a dial is one attempt */
+		{ ZMQ_RECONNECT_IVL, NEVER }, /* not -1: what came before would be lost */
 	};
 	const int64_t most = MESSAGE_BYTES;
 

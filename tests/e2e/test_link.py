@@ -380,6 +380,19 @@ def last_frames_before_a_close_are_delivered():
         assert not b.heard, b.heard
 
 
+def listening(context, of):
+    """A peer's door that is no kith-link."""
+    r = context.socket(zmq.ROUTER)
+    r.linger = 0
+    r.sndhwm = 4
+    r.rcvtimeo = r.sndtimeo = WAIT * 1000
+    r.router_mandatory = True  # waits
+    r.curve_server = True
+    r.curve_secretkey = z85.encode(of.key.secret)
+    of.endpoint = f"tcp://127.0.0.1:{r.bind_to_random_port('tcp://127.0.0.1')}"
+    return r
+
+
 def raw_peer():
     b = side("b")
     b.endpoint = ""
@@ -436,12 +449,7 @@ def first_message_of_several_parts_never_becomes_a_link():
 def dialled_peer_that_sends_several_parts_loses_the_link():
     a = side("a")
     other = Side("other")
-    r = CTX.socket(zmq.ROUTER)
-    r.linger = 0
-    r.rcvtimeo = WAIT * 1000
-    r.curve_server = True
-    r.curve_secretkey = z85.encode(other.key.secret)
-    other.endpoint = f"tcp://127.0.0.1:{r.bind_to_random_port('tcp://127.0.0.1')}"
+    r = listening(CTX, other)
     a.peers(other)
     a.dial(other)
     a.expect("up", link=1)

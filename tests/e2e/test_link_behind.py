@@ -11,7 +11,8 @@ import time
 
 import zmq
 
-from test_link import (FRAME_MAX, LINK, LISTEN, WAIT, link, main, raw_peer, side)
+from test_link import (FRAME_MAX, LINK, LISTEN, WAIT, Side, link, listening, main, raw_peer,
+                       side)
 
 
 def fill(raw):
@@ -97,9 +98,37 @@ def ended_by_peer(s):
         return True
 
 
+def last_frames_of_a_dialled_link_are_delivered_to_a_kithd_that_is_behind():
+    a = side("a")
+    for number in (1, 3):
+        other = Side("other")
+        context = zmq.Context()
+        r = listening(context, other)
+        a.peers(other)
+        a.dial(other, number)
+        a.expect("up", link=number)
+        a.send(number, b"hello")
+        who, _ = r.recv_multipart()
+        r.sndtimeo = 1000  # longer than this nothing moves
+        n = 0
+        try:
+            while True:
+                r.send_multipart([who, bytes([n]) * 200000])
+                n += 1
+        except zmq.Again:
+            r.close(WAIT * 1000)
+        for i in range(n):
+            got = a.read()
+            assert got.HasField("received"), f"{i} of {n}"
+            assert got.received.frame == bytes([i]) * 200000
+        a.expect("down", link=number)
+        context.term()
+
+
 if __name__ == "__main__":
     main([
         link_that_ends_while_kithd_is_behind_ends_nobody_else,
         flood_keeps_no_end_of_a_link_waiting,
         strangers_are_thinned_out_while_kithd_is_behind_too,
+        last_frames_of_a_dialled_link_are_delivered_to_a_kithd_that_is_behind,
     ])
