@@ -179,6 +179,16 @@ void door_drop(struct hub *h, struct link *l)
 	c->parting = h->now + PARTING;
 }
 
+bool door_left(struct hub *h, const struct link *l)
+{
+	const struct caller *c = h->door.callers;
+
+	door_events(h);
+	while (c && c->link != l)
+		c = c->next;
+	return c && c->left;
+}
+
 /* ---- Opening and closing ---- */
 
 void door_close(struct hub *h)

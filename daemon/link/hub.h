@@ -208,6 +208,8 @@ MUST_USE int door_receive(struct hub *h);
 MUST_USE int door_sweep(struct hub *h); /* who left, and who says nothing */
 /* This link's connection is to end; nobody else is touched. */
 void door_drop(struct hub *h, struct link *l);
+/* Its peer has closed it: door_sweep() ends it when its last frames were heard. */
+bool door_left(struct hub *h, const struct link *l);
 
 /* ---- listen.c: where the door's socket comes from ---- */
 int listen_given(void);                           /* of systemd; -1: none */

@@ -141,6 +141,15 @@ static int send_now(struct hub *h, struct link *l, struct span bytes)
 	return errno == EAGAIN && l->dialled ? SEND_FULL : SEND_GONE;
 }
 
+/* Who has left may still have said something before. */
+static int gone(struct hub *h, struct link *l)
+{
+	if (l->dialled || !door_left(h, l))
+		return link_end(h, l, "the connection is closed");
+	out_drop(l);
+	return 0;
+}
+
 int link_send(struct hub *h, struct link *l, struct span bytes)
 {
 	struct out_frame *f;
@@ -151,7 +160,7 @@ int link_send(struct hub *h, struct link *l, struct span bytes)
 	if (!l->out)
 		r = send_now(h, l, bytes);
 	if (r == SEND_GONE)
-		return link_end(h, l, "the connection is closed");
+		return gone(h, l);
 	if (r == 0)
 		return 0;
 
@@ -178,7 +187,7 @@ int link_push(struct hub *h, struct link *l)
 		if (r == SEND_FULL)
 			return 0;
 		if (r == SEND_GONE)
-			return link_end(h, l, "the connection is closed");
+			return gone(h, l);
 		l->out = f->next;
 		if (!l->out)
 			l->out_end = &l->out;

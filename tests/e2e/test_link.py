@@ -393,6 +393,23 @@ def listening(context, of):
     return r
 
 
+def last_frame_of_a_link_that_is_sent_to_is_delivered():
+    b, raw = raw_peer()
+    for i in range(100):
+        raw.s.send(b"hello")
+        n = b.expect("up").link
+        assert b.expect("received", link=n).frame == b"hello"
+        raw.s.send(b"why")
+        raw.s.linger = WAIT * 1000
+        raw.close()
+        for _ in range(30):
+            b.send(n, bytes(20000))
+        assert b.expect("received", link=n).frame == b"why", i
+        b.expect("down", link=n)
+        raw = Raw(b, key=raw.key).connect()
+    raw.close()
+
+
 def raw_peer():
     b = side("b")
     b.endpoint = ""
@@ -851,6 +868,7 @@ TESTS = [
     peer_that_is_no_peer_any_more_loses_its_links,
     frame_that_says_why_arrives_before_the_drop,
     last_frames_before_a_close_are_delivered,
+    last_frame_of_a_link_that_is_sent_to_is_delivered,
     frame_over_the_limit_ends_the_link,
     message_of_several_parts_ends_the_link,
     first_message_of_several_parts_never_becomes_a_link,
