@@ -63,10 +63,18 @@ static void every_verdict_quotes_a_rule_that_stands_in_the_protocol(void **state
 	(void)state;
 	assert_non_null(protocol);
 	for (size_t i = 0; i < COUNT(table); i++) {
-		char rule[32];
+		const char *at = table[i].rule;
 
-		(void)snprintf(rule, sizeof(rule), "**%s**", table[i].rule);
-		assert_non_null(strstr(protocol, rule));
+		do { /* "P7.5, P7.7" */
+			const int len = (int)strcspn(at, ",");
+			char rule[32];
+
+			assert_true(len > 0);
+			(void)snprintf(rule, sizeof(rule), "**%.*s**", len, at);
+			assert_non_null(strstr(protocol, rule));
+			at += len;
+			at += strspn(at, ", ");
+		} while (*at);
 	}
 	free(protocol);
 }
