@@ -39,7 +39,10 @@ int cli_conf(struct cli *c, struct conf *ret)
 	if (rc < 0)
 		return err_up(rc);
 	if (rc > 0)
-		return cli_say(CLI_FAILED, "%s\n  next: kithd --check-config says the same",
+		return cli_say(CLI_FAILED,
+			"%s\n  next: mend that line; a kithd that runs is reached without the "
+			"file by "
+			"-s SOCKET",
 			why.text[0] ? why.text : "the configuration cannot be read");
 
 	return 0;

@@ -81,7 +81,7 @@ int verb_verify(struct cli *c)
 
 	return cli_say(CLI_FAILED,
 		"the store is damaged: what is named above is not what was written\n"
-		"  next: keep this disk as it is, look at its health (dmesg, smartctl), and "
-		"restore the store from\n  a backup; what this region wrote and others hold "
-		"comes back from them");
+		"  next: stop kithd, keep this disk as it is and look at its health (dmesg, "
+		"smartctl); an older copy\n  of the store must not go on by itself: what it "
+		"wrote anew would be a second history, a fork");
 }

@@ -44,7 +44,7 @@ static const struct metric metrics[] = {
 	{ "start_time_seconds", GAUGE, LIST_STATUS, "started_ms", WHEN, NULL,
 	  "When kithd was started, in seconds since 1970." },
 	{ "incarnation", GAUGE, LIST_STATUS, "incarnation_number", AS_IS, NULL,
-	  "The number of the incarnation: it grows when a store is restored from a backup." },
+	  "The number of the incarnation, from 1." },
 	{ "records", GAUGE, LIST_STATUS, "records", AS_IS, NULL,
 	  "Records that are held here." },
 	{ "records_in_custody", GAUGE, LIST_STATUS, "custodian_of", AS_IS, NULL,

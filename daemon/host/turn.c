@@ -258,7 +258,8 @@ static enum outcome outcome_of(int result)
 	}
 	if (result == VIEW_DAMAGED) {
 		journal_say(LOG_ERR, &damaged,
-			"a row of the store is damaged: keep the disk, restore from a backup");
+			"a row of the store is damaged: keep the disk as it is; kithctl "
+			"verify");
 		journal_trail();
 		return OUTCOME_DAMAGED;
 	}

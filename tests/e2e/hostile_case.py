@@ -55,14 +55,16 @@ class HostileCase(unittest.TestCase):
         kith.wait_for(lambda: cls.move_state() == 'complete', 20, 'the record is at south-west')
         cls.pids = cls.processes()
         cls.notes = cls.evils = cls.losses = 0
-        cls.worst = {'status': 0.0, 'arrival': 0.0, 'back': 0.0, 'kithd': 0, 'kith-link': 0}
+        cls.own = cls.north.ctl('record', 'new', json=True)['made']['record']
+        cls.worst = {'status': 0.0, 'local': 0.0, 'arrival': 0.0, 'back': 0.0, 'kithd': 0,
+                     'kith-link': 0}
 
     @classmethod
     def tearDownClass(cls):
         w = cls.worst
-        print(f'{cls.notes} notes; worst: status {w["status"]:.3f} s, honest note '
-              f'{w["arrival"]:.3f} s, back {w["back"]:.3f} s after a flood, kithd '
-              f'{w["kithd"] / MIB:.1f} MiB, kith-link {w["kith-link"] / MIB:.1f} MiB', flush=True)
+        print(f'{cls.notes} notes; worst: status {w["status"]:.3f} s, local note '
+              f'{w["local"]:.3f} s, honest note {w["arrival"]:.3f} s, back {w["back"]:.3f} s '
+              f'after a flood, kithd {w["kithd"] / MIB:.1f} MiB, kith-link {w["kith-link"] / MIB:.1f} MiB', flush=True)
 
     @classmethod
     def move_state(cls, region=None, record=None):
@@ -109,6 +111,16 @@ class HostileCase(unittest.TestCase):
         self.worst['status'] = max(self.worst['status'], took)
         self.assertLess(took, ANSWERS * kith.SLOW, 'a local status')
 
+    def writes(self):
+        """People at north-west write and read their own."""
+        begun = time.monotonic()
+        with self.north.client() as c:
+            c.ask(verb='record append', record=self.own, worker='jo', entries=note('ours'))
+            c.ask(verb='record timeline', record=self.own)
+        took = time.monotonic() - begun
+        self.worst['local'] = max(self.worst['local'], took)
+        self.assertLess(took, ARRIVES * kith.SLOW, 'a local note')
+
     def held(self):
         with self.north.client() as c:
             return {e.text for r in c.ask(verb='record timeline', record=self.record)
@@ -130,6 +142,7 @@ class HostileCase(unittest.TestCase):
         for r in (self.north, self.south):
             self.assertTrue(r.kithd.alive() and r.link.alive())
         self.answers()
+        self.writes()
         self.assertEqual(self.north.peers()['south-west'].state, 'live')
         self.arrives()
         self.weigh()
@@ -179,6 +192,7 @@ class HostileCase(unittest.TestCase):
         try:
             while time.monotonic() < end and thread.is_alive():
                 self.answers()
+                self.writes()
                 self.arrives()
                 self.weigh()
         finally:
