@@ -35,6 +35,7 @@
 #define UNHEARD_BYTES    (24 * MESSAGE_BYTES) /* ZeroMQ's queue of whole messages, and some */
 #define WATCH_PAUSE      50
 #define ADDRESS_LEN      16
+#define LET_IN_KEYS      128
 #define NO_END           "the peer sent a message that does not end"
 #define CLOSED_BY_PEER   "the connection was closed by the peer or the network"
 
@@ -79,6 +80,13 @@ struct link {
 		uint8_t routing[ROUTING_LEN];
 		int fd; /* ZeroMQ's */
 	} accepted;
+};
+
+/* How often a key was let in lately (zap.c). */
+struct let_in {
+	uint8_t key[KEY_LEN];
+	msec since;
+	unsigned n;
 };
 
 /* An accepted connection, from its first byte on; most strangers get no further. */
@@ -128,6 +136,7 @@ struct hub {
 		uint8_t dropped[DROPPED_MAX]
 			       [ROUTING_LEN]; /* what still comes from them is nobody's */
 		unsigned n_dropped;
+		struct let_in let_in[LET_IN_KEYS];
 		uint64_t messages; /* that it has given, ever */
 		unsigned refused;  /* strangers, since it was last said */
 		msec refused_due;

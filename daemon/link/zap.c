@@ -21,6 +21,8 @@
 #define ZAP_ENDPOINT  "inproc://zeromq.zap.01"
 #define ZAP_VERSION   "1.0"
 #define REFUSED_PAUSE 10000 /* between two lines about strangers */
+#define LET_IN_TIME   10000
+#define LET_IN_MAX    8 /* of one key, in that time, while kithd is behind */
 
 /* A request: version, id, domain, address, identity, mechanism, and for CURVE the key. */
 enum {
@@ -103,9 +105,33 @@ static void reply(void *zap, zmq_msg_t *id, const char *code, const char *user)
 			ZMQ_DONTWAIT | (i + 1 < COUNT(frames) ? ZMQ_SNDMORE : 0));
 }
 
+/* What a connection has brought stays in ZeroMQ after it has gone, until kithd can take it: who
+ * comes, speaks and goes over and over while kithd is behind would fill us. It comes later. */
+static bool is_too_often(struct hub *h, const uint8_t key[KEY_LEN])
+{
+	struct let_in *at = &h->door.let_in[0];
+
+	for (size_t i = 0; i < LET_IN_KEYS; i++) {
+		struct let_in *this = &h->door.let_in[i];
+
+		if (memcmp(this->key, key, KEY_LEN) == 0) {
+			at = this;
+			break;
+		}
+		if (this->since < at->since)
+			at = this;
+	}
+	if (memcmp(at->key, key, KEY_LEN) != 0 || h->now >= at->since + LET_IN_TIME) {
+		*at = (struct let_in){ .since = h->now };
+		memcpy(at->key, key, KEY_LEN);
+	}
+	return ++at->n > LET_IN_MAX && kithd_behind(h);
+}
+
 static bool answer_one(struct hub *h)
 {
 	const struct link_peer *peer = NULL;
+	const char *code = "400";
 	char user[ZAP_USER_LEN + 1] = "";
 	zmq_msg_t ask[ASK_N];
 	size_t n = receive(h->zap, ask);
@@ -119,9 +145,10 @@ static bool answer_one(struct hub *h)
 		hex_text(peer->region.b, ID_LEN, user);
 		user[(size_t)2 * ID_LEN] = ':';
 		hex_text(zmq_msg_data(&ask[ASK_KEY]), KEY_LEN, user + 2 * ID_LEN + 1);
+		code = is_too_often(h, zmq_msg_data(&ask[ASK_KEY])) ? "300" : "200";
 	}
 	if (n > ASK_ID)
-		reply(h->zap, &ask[ASK_ID], peer ? "200" : "400", user);
+		reply(h->zap, &ask[ASK_ID], code, user);
 	if (!peer && n > ASK_ADDRESS)
 		say_refused(h, &ask[ASK_ADDRESS]);
 
