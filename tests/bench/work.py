@@ -233,8 +233,10 @@ class Work:
                 **self.cost(before, count)}
 
     def restart(self, kill):
-        """Milliseconds from starting kithd until it has answered a request."""
+        """Milliseconds from starting kithd until it has answered a request. What is killed has
+        hundreds of turns in its redo file."""
         if kill:
+            self.append(1, 700)
             self.a.kill()
         else:
             self.a.stop_kithd()
