@@ -211,6 +211,18 @@ const char *text_of_region(struct step *s, const struct id *region)
 	return arena_text(s->arena, "%s", name);
 }
 
+const char *text_of_regions(struct step *s, const struct id *v, size_t n)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < n && text; i++) {
+		const char *name = text_of_region(s, &v[i]);
+
+		text = name ? arena_text(s->arena, "%s%s%s", text, i ? ", " : "", name) : NULL;
+	}
+	return text;
+}
+
 /* What is meant ------------------------------------------------------------------------------
  */
 
@@ -340,25 +352,7 @@ static const char *state_words(const struct step *s)
 	return n->link_ready ? "running" : "running; kith-link is not connected";
 }
 
-/* Whose chains are forked, for people; NULL: nobody's. */
-static int fork_names(struct step *s, const char **ret)
-{
-	const struct node *n = s->node;
-	const char *text = NULL;
-
-	for (size_t i = 0; i < n->n_forkers; i++) {
-		const char *name = text_of_region(s, &n->forkers[i]);
-
-		text = text ? arena_text(s->arena, "%s, %s", text, name)
-			    : arena_text(s->arena, "%s", name);
-		if (!text)
-			return err_new(-ENOMEM);
-	}
-	*ret = text;
-	return 0;
-}
-
-static int about_peers(struct step *s, struct ctl_status *st)
+static int add_up_peers(struct step *s, struct ctl_status *st)
 {
 	for (size_t i = 0; i < s->node->n_peers; i++) {
 		const struct peer *p = s->node->peers[i];
@@ -375,7 +369,17 @@ static int about_peers(struct step *s, struct ctl_status *st)
 		if (age > st->oldest_unreplicated_ms)
 			st->oldest_unreplicated_ms = age;
 	}
-	return fork_names(s, &st->forked_by);
+	return 0;
+}
+
+static void copy_figures(const struct host_figures *f, struct ctl_status *st)
+{
+	st->store_format = f->store_format;
+	st->store_bytes = f->store_bytes;
+	st->store_map_bytes = f->store_map_bytes;
+	st->disk_free_bytes = f->disk_free_bytes;
+	st->commits = f->commits;
+	st->flushes = f->flushes;
 }
 
 int ask_status(struct ask *a)
@@ -415,15 +419,11 @@ int ask_status(struct ask *a)
 		.bytes_out = n->bytes_out,
 		.wire_min = WIRE_OLDEST,
 		.wire_max = node_wire_max(n) };
-	if (f) {
-		st->store_format = f->store_format;
-		st->store_bytes = f->store_bytes;
-		st->store_map_bytes = f->store_map_bytes;
-		st->disk_free_bytes = f->disk_free_bytes;
-		st->commits = f->commits;
-		st->flushes = f->flushes;
-	}
-	r = about_peers(s, st);
+	if (f)
+		copy_figures(f, st);
+	if (n->n_forkers)
+		st->forked_by = text_of_regions(s, n->forkers, n->n_forkers);
+	r = n->n_forkers && !st->forked_by ? err_new(-ENOMEM) : add_up_peers(s, st);
 	if (r)
 		return err_up(r);
 	r = handover_count(s, &waiting);

@@ -45,6 +45,7 @@ const char *text_of_id(struct arena *a, const struct id *id);
 const char *text_of_span(struct arena *a, struct span s); /* NULL also when it is empty */
 const char *text_of_date(struct arena *a, struct date d);
 const char *text_of_region(struct step *s, const struct id *region);
+const char *text_of_regions(struct step *s, const struct id *v, size_t n); /* "north, east" */
 
 /* An access entry (class 1) for what this request shows. */
 enum access_what { ACCESS_SHOWN = 1, ACCESS_TIMELINE, ACCESS_EXPORTED };

@@ -193,10 +193,10 @@ int view_guardians(struct ask *a, const struct affairs *f)
 	struct step *s = a->s;
 	const char **seen =
 		arena_array(s->arena, a->reply.n_seen + f->n_votes + 4, sizeof(*seen));
-	const char *names = "";
+	const char *names = text_of_regions(s, f->guardians, f->n_guardians);
 	size_t n = a->reply.n_seen;
 
-	if (!seen)
+	if (!seen || !names)
 		return err_new(-ENOMEM);
 	for (size_t i = 0; i < n; i++)
 		seen[i] = a->reply.seen[i];
@@ -208,9 +208,6 @@ int view_guardians(struct ask *a, const struct affairs *f)
 		seen[n++] =
 			"THE CUSTODIAN IS TAKEN FOR GONE: a region has assumed its duty, both "
 			"are responsible until guardians resolve it";
-	for (size_t i = 0; i < f->n_guardians && names; i++)
-		names = arena_text(s->arena, "%s%s%s", names, i ? ", " : "",
-			text_of_region(s, &f->guardians[i]));
 	seen[n++] = arena_text(s->arena, "guardians: %s; %zu of %zu settle an emergency%s",
 		names, affairs_majority(f), f->n_guardians,
 		f->n_guardians < 3 ? ": too few to act without the custodian" : "");
