@@ -141,6 +141,8 @@ enum outcome {
 	OUTCOME_BROKEN,  /* ourselves */
 };
 
+/* store_turn_begin(); why it could not is said in the journal. */
+MUST_USE int turn_view(struct host *h, struct view *ret);
 /* One event into the turn under way, which is begun if there is none. */
 MUST_USE int turn_step(struct host *h, struct event *e);
 /* Commit, and then carry out what was to be done; or drop it all. < 0: kithd must end. */

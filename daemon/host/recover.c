@@ -39,7 +39,7 @@ static int make(struct host *h, struct why *why)
 	h->node = node_free(h->node);
 	h->n_live = 0;
 	h->news = true;
-	r = store_turn_begin(h->store, &view);
+	r = turn_view(h, &view);
 	if (r < 0)
 		return err_up(r);
 	r = node_new(h->crypto, &h->keys, &o, &view, &h->node, why);

@@ -18,16 +18,23 @@
 #include "daemon/host/journal.h"
 #include "daemon/host/tell.h"
 
-static int begin(struct host *h)
+int turn_view(struct host *h, struct view *ret)
 {
 	const struct about about = { .id = LOG_ID_IO };
-	struct turn *t = &h->turn;
-	int r = store_turn_begin(h->store, &t->view);
+	int r = store_turn_begin(h->store, ret);
 
 	if (r < 0 && *store_failure(h->store))
 		journal_say(LOG_CRIT, &about,
 			"the store cannot be read (%s): ends now, verify the store",
 			store_failure(h->store));
+	return r < 0 ? err_up(r) : 0;
+}
+
+static int begin(struct host *h)
+{
+	struct turn *t = &h->turn;
+	int r = turn_view(h, &t->view);
+
 	if (r < 0)
 		return err_up(r);
 	t->open = true;
