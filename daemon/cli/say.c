@@ -41,8 +41,7 @@ int cli_conf(struct cli *c, struct conf *ret)
 	if (rc > 0)
 		return cli_say(CLI_FAILED,
 			"%s\n  next: mend that line; a kithd that runs is reached without the "
-			"file by "
-			"-s SOCKET",
+			"file by -s SOCKET",
 			why.text[0] ? why.text : "the configuration cannot be read");
 
 	return 0;

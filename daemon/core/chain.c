@@ -379,7 +379,7 @@ static int check_meaning(struct step *s, const struct checked *k, const struct r
 		const struct header *h = &k->headers[i];
 		struct control c;
 		struct hash held;
-		bool new;
+		bool unseen;
 		int r;
 
 		if (!affairs_member(a, &h->at.author))
@@ -391,8 +391,8 @@ static int check_meaning(struct step *s, const struct checked *k, const struct r
 		r = control_has(s->view, &h->record, &h->at, &held);
 		if (r < 0)
 			return err_up(r);
-		new = r == ROW_NONE;
-		if (new &&node_reads_enough(s->node, a, ++fresh))
+		unseen = r == ROW_NONE;
+		if (unseen && node_reads_enough(s->node, a, ++fresh))
 			return CHAIN_E_GAP; /* (P7.6) with their path they are read once */
 		r = check_signature(s, h, &k->ids[i], run->changes[i].signature);
 		if (!r)
@@ -400,7 +400,7 @@ static int check_meaning(struct step *s, const struct checked *k, const struct r
 		if (r)
 			return r;
 		/* Anybody in the circle can write them, and everybody in it must keep them. */
-		if (new)
+		if (unseen)
 			more += wire_change_size(&run->changes[i]);
 		if (!affairs_room(a, &h->at.author, c.term, more))
 			return CHAIN_E_PATH;

@@ -201,8 +201,8 @@ static int receive(struct hub *h)
 	unsigned sources = 1;
 	int r = 0;
 
-	for (const struct link *at = h->links; at; at = at->next)
-		sources += at->dialled;
+	for (struct link *at = next_dialled(h->links); at; at = next_dialled(at->next))
+		sources++;
 	for (; sources > 0 && r == 0 && !kithd_behind(h); sources--) {
 		l = next_dialled(l ? l->next : h->links);
 		h->heard = l ? l->number : 0;
