@@ -64,7 +64,8 @@ class HostileCase(unittest.TestCase):
         w = cls.worst
         print(f'{cls.notes} notes; worst: status {w["status"]:.3f} s, local note '
               f'{w["local"]:.3f} s, honest note {w["arrival"]:.3f} s, back {w["back"]:.3f} s '
-              f'after a flood, kithd {w["kithd"] / MIB:.1f} MiB, kith-link {w["kith-link"] / MIB:.1f} MiB', flush=True)
+              f'after a flood, kithd {w["kithd"] / MIB:.1f} MiB, '
+              f'kith-link {w["kith-link"] / MIB:.1f} MiB', flush=True)
 
     @classmethod
     def move_state(cls, region=None, record=None):
@@ -163,6 +164,7 @@ class HostileCase(unittest.TestCase):
             self.fail(f'{evil.name} is said to be {self.north.peers()[evil.name]}, not {problems}')
         table = self.north.ctl('peers', json=True)['peers']
         said = next(p['problem'] for p in table if p['name'] == evil.name)
+        self.assertTrue(said)
         if ' ' not in said:  # of the protocol, and not of the network
             found = self.north.ctl('status', json=True)['findings']
             self.assertTrue([f for f in found if f.get('about') == evil.name and said in f['text']],

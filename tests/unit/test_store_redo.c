@@ -614,8 +614,8 @@ static void when_the_power_goes_what_was_acknowledged_is_there(void **state)
 	for (enum loss loss = 0; loss < LOSSES; loss++) {
 		unsigned left = 1;
 
-		while (try_life(state, loss, left, false))
-			left++;
+		while (try_life(state, loss, left++, false))
+			;
 		assert_in_range(left, 60, 4000);
 	}
 }
@@ -626,8 +626,8 @@ static void what_a_killed_process_left_to_the_kernel_is_settled_by_the_next_one(
 {
 	unsigned left = 1;
 
-	while (try_life(state, LOSS_ALL, left, true))
-		left++;
+	while (try_life(state, LOSS_ALL, left++, true))
+		;
 	assert_in_range(left, 30, 4000);
 }
 
